@@ -1,0 +1,227 @@
+"""The environment, read once into one frozen value; every fault is reported in one message.
+
+The table SETTINGS is the only place that names a setting: docs/settings.md and local.settings.sample.json are
+held against it by tests.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from shared.errors import Fault, SettingsError
+from shared.secret import Secret
+from shared.storage_connection import StorageConnection, read_connection
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its name, its default (None: there is none), and whether its value is a secret."""
+
+    name: str
+    default: str | None
+    secret: bool = False
+
+
+SETTINGS = (
+    Setting("DATABRICKS_HOST", None),
+    Setting("DATABRICKS_AUTH_TYPE", ""),
+    Setting("DATABRICKS_TOKEN", "", secret=True),
+    Setting("DATABRICKS_CLIENT_ID", ""),
+    Setting("DATABRICKS_CLIENT_SECRET", "", secret=True),
+    Setting("DATABRICKS_API_VERSION", "2.2"),
+    Setting("AZURE_TENANT_ID", ""),
+    Setting("AZURE_CLIENT_ID", ""),
+    Setting("AZURE_CLIENT_SECRET", "", secret=True),
+    Setting("LANDING_STORAGE", "", secret=True),
+    Setting("LEDGER_STORAGE", "", secret=True),
+    Setting("AzureWebJobsStorage", None, secret=True),
+    Setting("LEDGER_TABLE", "landfall"),
+    Setting("RULES_FILE", "rules.yaml"),
+    Setting("DISPATCH_BUDGET", "10s"),
+    Setting("DISPATCH_LEASE", "60s"),
+    Setting("RECONCILE_SCHEDULE", "0 * * * * *"),
+    Setting("RECONCILE_BUDGET", "4m"),
+    Setting("RECONCILE_GRACE", "5m"),
+    Setting("RECONCILE_LOOK_BACK", "48h"),
+    Setting("SETTLE_INTERVAL", "30s"),
+)
+
+_DEFAULTS = {setting.name: setting.default for setting in SETTINGS}
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_TABLE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{2,62}")
+# run-now is given up after at most 20 s (shared/jobs); a lease that ends earlier invites a needless second sender.
+SHORTEST_LEASE = timedelta(seconds=25)
+
+
+class AuthType(StrEnum):
+    """How Landfall signs in to Databricks, in the words of Databricks' own unified authentication."""
+
+    PAT = "pat"
+    OAUTH_M2M = "oauth-m2m"
+    AZURE_MSI = "azure-msi"
+    AZURE_CLIENT_SECRET = "azure-client-secret"  # noqa: S105 - the name of a method, not a password
+    AZURE_CLI = "azure-cli"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatabricksSettings:
+    """The workspace and our identity in it."""
+
+    host: str  # https://adb-….azuredatabricks.net, no trailing slash
+    auth_type: AuthType
+    api_version: str
+    token: Secret
+    client_id: str
+    client_secret: Secret
+    azure_tenant_id: str
+    azure_client_id: str
+    azure_client_secret: Secret
+
+    @property
+    def workspace(self) -> str:
+        """Return what names the workspace in tokens: its host, without the scheme."""
+        return urlsplit(self.host).netloc.lower()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """All that the environment tells Landfall. RECONCILE_SCHEDULE is not here: the Functions host reads it."""
+
+    databricks: DatabricksSettings
+    landing: StorageConnection
+    ledger: StorageConnection
+    ledger_table: str
+    rules_file: str
+    dispatch_budget: timedelta
+    dispatch_lease: timedelta
+    reconcile_budget: timedelta
+    reconcile_grace: timedelta
+    reconcile_look_back: timedelta
+    settle_interval: timedelta
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Return the settings of an environment; raises SettingsError with everything that is wrong at once."""
+    reader = _Reader(environment)
+    settings = Settings(
+        databricks=_databricks(reader),
+        landing=reader.connection("LANDING_STORAGE"),
+        ledger=reader.connection("LEDGER_STORAGE"),
+        ledger_table=reader.matching("LEDGER_TABLE", _TABLE_NAME, "3 to 63 letters and digits, a letter first"),
+        rules_file=reader.text("RULES_FILE"),
+        dispatch_budget=reader.duration("DISPATCH_BUDGET"),
+        dispatch_lease=reader.duration("DISPATCH_LEASE", shortest=SHORTEST_LEASE),
+        reconcile_budget=reader.duration("RECONCILE_BUDGET"),
+        reconcile_grace=reader.duration("RECONCILE_GRACE", shortest=timedelta(0)),
+        reconcile_look_back=reader.duration("RECONCILE_LOOK_BACK"),
+        settle_interval=reader.duration("SETTLE_INTERVAL"),
+    )
+    if settings.reconcile_look_back <= settings.reconcile_grace:
+        reader.fault("RECONCILE_LOOK_BACK must be longer than RECONCILE_GRACE, or the sweep looks at nothing.")
+    if reader.faults:
+        raise SettingsError("settings", reader.faults, hint="docs/settings.md explains every setting.")
+    return settings
+
+
+def _databricks(reader: _Reader) -> DatabricksSettings:
+    return DatabricksSettings(
+        host=reader.host("DATABRICKS_HOST"),
+        auth_type=_auth_type(reader),
+        api_version=reader.matching("DATABRICKS_API_VERSION", re.compile(r"2\.[12]"), "2.1 or 2.2"),
+        token=reader.secret("DATABRICKS_TOKEN"),
+        client_id=reader.text("DATABRICKS_CLIENT_ID"),
+        client_secret=reader.secret("DATABRICKS_CLIENT_SECRET"),
+        azure_tenant_id=reader.text("AZURE_TENANT_ID"),
+        azure_client_id=reader.text("AZURE_CLIENT_ID"),
+        azure_client_secret=reader.secret("AZURE_CLIENT_SECRET"),
+    )
+
+
+_NEEDS = {
+    AuthType.PAT: ("DATABRICKS_TOKEN",),
+    AuthType.OAUTH_M2M: ("DATABRICKS_CLIENT_ID", "DATABRICKS_CLIENT_SECRET"),
+    AuthType.AZURE_CLIENT_SECRET: ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"),
+}
+
+
+def _auth_type(reader: _Reader) -> AuthType:
+    """Return the method asked for, else the first for which the environment holds what it needs."""
+    asked = reader.text("DATABRICKS_AUTH_TYPE")
+    if not asked:
+        for auth_type, names in _NEEDS.items():
+            if all(reader.text(name) for name in names):
+                return auth_type
+        return AuthType.AZURE_MSI if reader.has("IDENTITY_ENDPOINT") else AuthType.AZURE_CLI
+    if asked not in list(AuthType):
+        reader.fault(f"DATABRICKS_AUTH_TYPE is {asked!r}; it must be one of {', '.join(AuthType)}.")
+        return AuthType.PAT
+    auth_type = AuthType(asked)
+    for name in _NEEDS.get(auth_type, ()):
+        if not reader.text(name):
+            reader.fault(f"{name} is missing: DATABRICKS_AUTH_TYPE={asked} needs it.")
+    return auth_type
+
+
+class _Reader:
+    """Reads typed values from an environment and gathers what is wrong; a faulty value reads as a stand-in."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self.faults: list[Fault] = []
+
+    def fault(self, message: str) -> None:
+        self.faults.append(Fault(message))
+
+    def has(self, name: str) -> bool:
+        return bool(self._environment.get(name, "").strip())
+
+    def text(self, name: str) -> str:
+        return self._environment.get(name, "").strip() or _DEFAULTS[name] or ""
+
+    def secret(self, name: str) -> Secret:
+        return Secret(self.text(name))
+
+    def matching(self, name: str, pattern: re.Pattern[str], expected: str) -> str:
+        text = self.text(name)
+        if not pattern.fullmatch(text):
+            self.fault(f"{name} is {text!r}; it must be {expected}.")
+        return text
+
+    def duration(self, name: str, *, shortest: timedelta = timedelta(seconds=1)) -> timedelta:
+        text = self.text(name)
+        found = re.fullmatch(r"(\d{1,6})\s*([smhd])", text)
+        if not found:
+            self.fault(f"{name} is {text!r}; it must be a number and a unit, such as 90s, 5m, 48h or 7d.")
+            return shortest
+        duration = timedelta(**{_UNITS[found[2]]: int(found[1])})
+        if duration < shortest:
+            self.fault(f"{name} is {text}; it must be at least {shortest.total_seconds():.0f}s.")
+        return duration
+
+    def host(self, name: str) -> str:
+        text = self.text(name).rstrip("/")
+        if not text:
+            self.fault(f"{name} is missing: set it to the workspace's address, https://adb-….azuredatabricks.net.")
+            return ""
+        parts = urlsplit(text if "://" in text else f"https://{text}")
+        loopback = parts.hostname in {"127.0.0.1", "localhost", "::1"}
+        if parts.username or parts.password:
+            self.fault(f"{name} must not hold a user name or password.")
+        elif not parts.hostname or parts.path or parts.query or (parts.scheme != "https" and not loopback):
+            self.fault(f"{name} is {text!r}; it must be https:// and a host, without a path.")
+        return f"{parts.scheme}://{parts.netloc}"
+
+    def connection(self, name: str) -> StorageConnection:
+        """Return the connection `name`, or the Functions host's own storage where it is not set."""
+        found = read_connection(name, self._environment) or read_connection("AzureWebJobsStorage", self._environment)
+        if isinstance(found, StorageConnection):
+            return found
+        missing = Fault("AzureWebJobsStorage is missing: Azure Functions and Landfall keep their state there.")
+        if (fault := found or missing) not in self.faults:
+            self.faults.append(fault)
+        return StorageConnection(account="", blob_endpoint="", queue_endpoint="", table_endpoint="")
