@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
 
@@ -18,13 +19,27 @@ LONGEST_VALUE = 300
 _BARE = re.compile(r"[A-Za-z0-9_.:/@+-]+")
 
 
-def fact(name: str, level: int = logging.INFO, **fields: object) -> None:
+def fact(name: str, /, **fields: object) -> None:
     """Log one fact that has just become true; fields without a value (None) are left out."""
+    _log(logging.INFO, name, fields)
+
+
+def warning(name: str, /, **fields: object) -> None:
+    """Log a fact that repairs itself, or that somebody may want to look at."""
+    _log(logging.WARNING, name, fields)
+
+
+def error(name: str, /, **fields: object) -> None:
+    """Log a fact that a person should look at."""
+    _log(logging.ERROR, name, fields)
+
+
+def _log(level: int, name: str, fields: Mapping[str, object]) -> None:
     if logger.isEnabledFor(level):
         logger.log(level, "%s", line(name, **fields))
 
 
-def line(name: str, **fields: object) -> str:
+def line(name: str, /, **fields: object) -> str:
     """Return the log line of a fact: one line whatever the values hold."""
     return " ".join([name, *(f"{key}={quoted(value)}" for key, value in fields.items() if value is not None)])
 

@@ -14,6 +14,11 @@ from enum import StrEnum
 from typing import Any, Self
 
 
+# Every run is told its entry by this parameter: by it a run of unknown outcome is found again, and a notebook can
+# recognise a file that it has seen before.
+ENTRY_PARAMETER = "landfall_entry"
+
+
 class Source(StrEnum):
     """How Landfall learnt of an arrival; also what a job is told as `triggered_by`."""
 
@@ -144,6 +149,7 @@ class Entry:
     first_sent_at: datetime | None = None  # when this generation's run-now was sent first
     attempts: int = 0  # answers that were no run, in this generation
     refusals: int = 0  # answers that refused the request for what it says, in this generation
+    lookups: int = 0  # times that a run of unknown outcome was looked for in vain, in this generation
     run_id: int | None = None
     run_url: str = ""
     run_started_at: datetime | None = None

@@ -13,6 +13,7 @@ from datetime import timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from shared.durations import parse_duration
 from shared.errors import Fault, SettingsError
 from shared.secret import Secret
 from shared.storage_connection import StorageConnection, read_connection
@@ -52,7 +53,6 @@ SETTINGS = (
 )
 
 _DEFAULTS = {setting.name: setting.default for setting in SETTINGS}
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _TABLE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{2,62}")
 # run-now is given up after at most 20 s (shared/jobs); a lease that ends earlier invites a needless second sender.
 SHORTEST_LEASE = timedelta(seconds=25)
@@ -121,7 +121,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         reconcile_look_back=reader.duration("RECONCILE_LOOK_BACK"),
         settle_interval=reader.duration("SETTLE_INTERVAL"),
     )
-    if settings.reconcile_look_back <= settings.reconcile_grace:
+    if not reader.faults and settings.reconcile_look_back <= settings.reconcile_grace:
         reader.fault("RECONCILE_LOOK_BACK must be longer than RECONCILE_GRACE, or the sweep looks at nothing.")
     if reader.faults:
         raise SettingsError("settings", reader.faults, hint="docs/settings.md explains every setting.")
@@ -194,11 +194,11 @@ class _Reader:
 
     def duration(self, name: str, *, shortest: timedelta = timedelta(seconds=1)) -> timedelta:
         text = self.text(name)
-        found = re.fullmatch(r"(\d{1,6})\s*([smhd])", text)
-        if not found:
-            self.fault(f"{name} is {text!r}; it must be a number and a unit, such as 90s, 5m, 48h or 7d.")
+        try:
+            duration = parse_duration(text)
+        except ValueError as error:
+            self.fault(f"{name} is {text!r}; {error}.")
             return shortest
-        duration = timedelta(**{_UNITS[found[2]]: int(found[1])})
         if duration < shortest:
             self.fault(f"{name} is {text}; it must be at least {shortest.total_seconds():.0f}s.")
         return duration

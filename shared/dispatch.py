@@ -1,0 +1,253 @@
+"""Dispatch: call run-now for a claimed entry. Repeatable: the token makes it one run.
+
+What is known of the outcome decides what is written (rule R5): a run -> SUBMITTED; nothing was started -> PENDING,
+due later; unknown -> DISPATCHING still, due later. Always the same token and the same bytes (rule R2).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from shared import logs
+from shared.breakers import Breakers
+from shared.clock import Clock, Deadline
+from shared.errors import (
+    BlobsUnavailable,
+    JobMissing,
+    JobsBusy,
+    JobsError,
+    JobsRefused,
+    JobsUnauthorised,
+    LedgerConflict,
+    LedgerError,
+)
+from shared.job_directory import JobDirectory
+from shared.jobs import frozen_body
+from shared.landing import Landing
+from shared.ledger import Entries
+from shared.model import ENTRY_PARAMETER, Arrival, Entry, Run, RunRequest, State, run_token
+from shared.settings import Settings
+
+# A request that Databricks refuses for what it says is tried three times in all, in case the refusal was a slip.
+MOST_REFUSALS = 3
+FIRST_DELAY = timedelta(seconds=15)
+LONGEST_DELAY = timedelta(minutes=15)
+# How long Databricks remembers a token is not documented, so blind repetition ends and the run is looked for.
+BLIND_REPETITION = timedelta(hours=24)
+MOST_LOOKUPS = 2
+CLOCK_ERROR = timedelta(minutes=5)
+# With less time than this a request is not begun: its answer would be lost, and the next pass has all its time.
+LEAST_SECONDS = 1.0
+# Reading a blob's MD5 is a courtesy to the sweep and must not hold up the door.
+LEARNING_SECONDS = 5
+
+
+class Jobs(Protocol):
+    """What dispatch needs of Databricks."""
+
+    async def run_now(self, request: RunRequest, deadline: Deadline) -> int:
+        """Start a run, or return the one that this token has started before."""
+
+    def list_runs(
+        self, job_id: int, deadline: Deadline, *, started_after: datetime | None = None
+    ) -> AsyncIterator[Run]:
+        """Yield the job's runs, newest first."""
+
+
+class Dispatcher:
+    """Turns claimed entries into runs."""
+
+    def __init__(
+        self,
+        *,
+        entries: Entries,
+        jobs: Jobs,
+        directory: JobDirectory,
+        breakers: Breakers,
+        landing: Landing,
+        clock: Clock,
+        settings: Settings,
+        randomness: random.Random,
+    ) -> None:
+        self._entries = entries
+        self._jobs = jobs
+        self._directory = directory
+        self._breakers = breakers
+        self._landing = landing
+        self._clock = clock
+        self._settings = settings
+        self._randomness = randomness
+
+    async def prepared(self, entry: Entry, deadline: Deadline) -> Entry:
+        """Return a new entry as it is best claimed; writes nothing.
+
+        That is leased with its request frozen, so that run-now may follow at once and the claim is the only round
+        trip before it, or PENDING when its job cannot be started now.
+        """
+        holding = self._breakers.holding(entry.rule)
+        if holding:
+            return entry.evolve(due_at=holding.until, reason=holding.reason)
+        if deadline.remaining() < LEAST_SECONDS:
+            return entry
+        try:
+            return await self._leased(entry, deadline)
+        except JobsError as error:
+            return entry.evolve(**await self._put_back(entry, error))
+
+    async def start(self, entry: Entry, deadline: Deadline) -> Entry:
+        """Start, or start again, an entry that is due; return it as it stands afterwards.
+
+        Safe to repeat and to run twice at once: one of the two takes the lease. Raises LedgerUnavailable.
+        """
+        if self._breakers.holding(entry.rule) or deadline.remaining() < LEAST_SECONDS:
+            return entry
+        if entry.first_sent_at and self._clock.now() - entry.first_sent_at >= BLIND_REPETITION:
+            return await self._look_up(entry, deadline)
+        return await self._send_again(entry, deadline)
+
+    async def send(self, entry: Entry, deadline: Deadline) -> Entry:
+        """Send the frozen request of an entry that we hold the lease of, and write down what came of it.
+
+        Never raises: what cannot be written is repaired when the lease ends.
+        """
+        if entry.request is None:
+            raise ValueError(f"entry {entry.key} has no frozen request")
+        budget = Deadline(self._clock, min(deadline.remaining(), self._settings.dispatch_budget.total_seconds()))
+        learning = asyncio.create_task(self._with_md5(entry.arrival))
+        try:
+            run_id = await self._jobs.run_now(entry.request, budget)
+            return await self._submitted(entry, run_id, await learning)
+        except JobsError as error:
+            return await self._unstarted(entry, error)
+        finally:
+            learning.cancel()
+
+    async def _leased(self, entry: Entry, deadline: Deadline) -> Entry:
+        """Return the entry as DISPATCHING with its request frozen; resolving the job may raise a JobsError."""
+        now = self._clock.now()
+        return entry.evolve(
+            state=State.DISPATCHING,
+            request=entry.request or self._frozen(entry, await self._directory.resolve(entry.job, deadline)),
+            first_sent_at=entry.first_sent_at or now,
+            due_at=now + self._settings.dispatch_lease,
+            reason="",
+        )
+
+    def _frozen(self, entry: Entry, job_id: int) -> RunRequest:
+        workspace = self._settings.databricks.workspace
+        token = run_token(workspace, job_id, entry.key, entry.generation)
+        return RunRequest(job_id=job_id, token=token, body=frozen_body(job_id, token, entry.parameters))
+
+    async def _submitted(self, entry: Entry, run_id: int, arrival: Arrival) -> Entry:
+        now = self._clock.now()
+        logs.fact("run.submitted", run_id=run_id, generation=entry.generation, **entry.log_fields())
+        await self._breakers.close(entry.rule)
+        return await self._recorded(
+            entry,
+            state=State.SUBMITTED,
+            run_id=run_id,
+            arrival=arrival,
+            due_at=now + self._settings.settle_interval,
+            reason="",
+        )
+
+    async def _unstarted(self, entry: Entry, error: JobsError) -> Entry:
+        """Write down why no run is known, and when to look again."""
+        logs.warning("run.unstarted", why=type(error).__name__, reason=error, **entry.log_fields())
+        return await self._recorded(entry, **await self._put_back(entry, error))
+
+    async def _put_back(self, entry: Entry, error: JobsError) -> dict[str, object]:
+        now = self._clock.now()
+        changes: dict[str, object] = {
+            "attempts": entry.attempts + 1,
+            "reason": error.message[:500],
+            "due_at": now + self._delay(entry.attempts),
+        }
+        match error:
+            case JobsRefused():
+                changes |= {"refusals": entry.refusals + 1, "state": State.PENDING}
+                if entry.refusals + 1 >= MOST_REFUSALS:
+                    changes |= {"state": State.DEAD, "due_at": None, "settled_at": now}
+            case JobsUnauthorised() | JobMissing():
+                self._directory.forget(entry.job)
+                breaker = await self._breakers.trip(entry.rule, error.message)
+                changes |= {"state": State.PENDING, "due_at": breaker.until}
+            case JobsBusy(retry_after=retry_after):
+                wait = max(timedelta(seconds=retry_after), self._delay(entry.attempts))
+                changes |= {"state": State.PENDING, "due_at": now + wait}
+            case _:
+                # The outcome is unknown: it stays DISPATCHING, and nobody re-sends before the lease is over.
+                changes["due_at"] = now + max(self._settings.dispatch_lease, self._delay(entry.attempts))
+        return changes
+
+    async def _recorded(self, entry: Entry, **changes: object) -> Entry:
+        try:
+            moved = await self._entries.move(entry, **changes)
+        except LedgerError as error:
+            logs.warning("entry.unrecorded", reason=error, **entry.log_fields())
+            return entry
+        if moved.state is State.DEAD:
+            logs.error("entry.dead", reason=moved.reason, **moved.log_fields())
+        return moved
+
+    async def _send_again(self, entry: Entry, deadline: Deadline, **changes: object) -> Entry:
+        try:
+            leased = await self._leased(entry, deadline)
+            leased = await self._entries.write(entry, leased.evolve(**changes))
+        except LedgerConflict:
+            return entry  # somebody else has it
+        except JobsError as error:
+            return await self._unstarted(entry, error)
+        return await self.send(leased, deadline)
+
+    async def _look_up(self, entry: Entry, deadline: Deadline) -> Entry:
+        """Look for the run of an entry whose request has been repeated for long, by our own parameter (rule R5).
+
+        Found: SUBMITTED. Not found: nothing was started, so it is sent for another while; the second time an
+        unknown outcome is given up.
+        """
+        try:
+            run_id = await self._find_run(entry, deadline)
+        except JobsError as error:
+            due_at = self._clock.now() + self._delay(entry.attempts)
+            return await self._recorded(entry, due_at=due_at, attempts=entry.attempts + 1, reason=error.message[:500])
+        if run_id is not None:
+            return await self._submitted(entry, run_id, entry.arrival)
+        now = self._clock.now()
+        if entry.state is State.DISPATCHING and entry.lookups + 1 >= MOST_LOOKUPS:
+            reason = "run-now never gave a usable answer, and no run of the job carries this entry"
+            return await self._recorded(entry, state=State.DEAD, due_at=None, reason=reason, settled_at=now)
+        return await self._send_again(entry, deadline, lookups=entry.lookups + 1, first_sent_at=now)
+
+    async def _find_run(self, entry: Entry, deadline: Deadline) -> int | None:
+        if entry.request is None or entry.first_sent_at is None:
+            return None
+        since = entry.first_sent_at - CLOCK_ERROR
+        async for run in self._jobs.list_runs(entry.request.job_id, deadline, started_after=since):
+            if run.parameters.get(ENTRY_PARAMETER) == entry.key:
+                return run.run_id
+        return None
+
+    async def _with_md5(self, arrival: Arrival) -> Arrival:
+        """Return the arrival with its content's MD5 where Blob Storage has it.
+
+        Events carry none, and the sweep tells a touch from a new version by it.
+        """
+        if arrival.md5:
+            return arrival
+        try:
+            async with asyncio.timeout(LEARNING_SECONDS):
+                found = await self._landing.identify(arrival)
+        except (BlobsUnavailable, TimeoutError):
+            return arrival
+        return replace(arrival, md5=found.md5) if found and found.version == arrival.version else arrival
+
+    def _delay(self, attempts: int) -> timedelta:
+        """Return how long to wait after so many failed attempts: full jitter, so that a storm spreads out."""
+        longest: timedelta = min(FIRST_DELAY * 2 ** min(attempts, 10), LONGEST_DELAY)
+        return longest * (0.5 + self._randomness.random() / 2)

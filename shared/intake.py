@@ -1,0 +1,157 @@
+"""Intake: arrivals become claimed entries, and what is claimed is dispatched at once where time allows.
+
+Events, sweeps and backfills all pass here: after the first line nobody can tell them apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from shared import logs
+from shared.clock import Clock, Deadline
+from shared.dispatch import Dispatcher
+from shared.errors import LandfallError, LedgerError
+from shared.events import Ignored, read_events
+from shared.jobs import PARAMETERS_LIMIT, parameters_size
+from shared.landing import Landing
+from shared.ledger import Claim, Claimed, Entries
+from shared.model import Arrival, Entry, Source, State, entry_key
+from shared.parameters import Locations, looks_dynamic
+from shared.rules import Match, Rules
+
+
+class Intake:
+    """Claims what matches a rule, once."""
+
+    def __init__(
+        self,
+        *,
+        rules: Rules,
+        entries: Entries,
+        dispatcher: Dispatcher,
+        landing: Landing,
+        clock: Clock,
+        locations: Locations,
+    ) -> None:
+        self._rules = rules
+        self._entries = entries
+        self._dispatcher = dispatcher
+        self._landing = landing
+        self._clock = clock
+        self._locations = locations
+
+    async def receive(self, body: str, deadline: Deadline) -> list[Claim]:
+        """Take in an Event Grid payload: every event ends as claims or as one log line saying why not (rule R7).
+
+        Raises the first LedgerError or BlobsUnavailable after all events have been tried: then Event Grid
+        delivers the payload again, and what was claimed meanwhile is a duplicate. Bad input never raises.
+        """
+        claims: list[Claim] = []
+        failures: list[LandfallError] = []
+        for found in read_events(body, self._clock.now()):
+            if isinstance(found, Ignored):
+                _log_ignored(found)
+                continue
+            try:
+                claims += await self._receive_one(found, deadline)
+            except LandfallError as error:
+                logs.error("event.failed", path=found.full_path, event=found.event_id, reason=error)
+                failures.append(error)
+        if failures:
+            raise failures[0]
+        return claims
+
+    async def accept(self, arrival: Arrival, deadline: Deadline) -> list[Claim]:
+        """Claim an arrival for each rule that it matches and dispatch what is won.
+
+        Safe to repeat: a repeated arrival is a duplicate. Raises LedgerError; what Databricks says never raises.
+        """
+        matches = self._rules.match(arrival)
+        if not matches:
+            logs.fact("arrival.unmatched", path=arrival.full_path, source=arrival.source)
+        return [await self._claim(match, deadline) for match in matches]
+
+    async def _receive_one(self, arrival: Arrival, deadline: Deadline) -> list[Claim]:
+        if arrival.account and arrival.account != self._locations.account:
+            reason = f"account {arrival.account} is not watched, {self._locations.account} is"
+            _log_ignored(Ignored(reason=reason, subject=arrival.full_path, event_id=arrival.event_id or ""))
+            return []
+        arrival = replace(arrival, account=self._locations.account)
+        if arrival.version is None and self._rules.match(arrival):
+            # A rename event carries no ETag; with the blob's own, event and sweep agree on the entry's key.
+            identified = await self._landing.identify(arrival)
+            if identified is None:
+                logs.fact("arrival.vanished", path=arrival.full_path, event=arrival.event_id)
+                return []
+            arrival = identified
+        return await self.accept(arrival, deadline)
+
+    async def _claim(self, match: Match, deadline: Deadline) -> Claim:
+        draft = self._draft(match)
+        if draft.is_open:
+            draft = await self._dispatcher.prepared(draft, deadline)
+        claim = await self._entries.claim(draft)
+        entry = claim.entry
+        logs.fact(f"arrival.{claim.outcome.value}", source=match.arrival.source, **entry.log_fields())
+        if claim.outcome is Claimed.DUPLICATE:
+            return await self._suppressed(match.arrival, claim, deadline)
+        if entry.state is State.DEAD:
+            logs.error("entry.dead", reason=entry.reason, **entry.log_fields())
+        if entry.state is State.DISPATCHING:
+            return replace(claim, entry=await self._dispatcher.send(entry, deadline))
+        return claim
+
+    async def _suppressed(self, arrival: Arrival, claim: Claim, deadline: Deadline) -> Claim:
+        """Count a duplicate, and use the occasion to start an entry that somebody left overdue."""
+        now = self._clock.now()
+        if arrival.source is Source.EVENT:
+            try:
+                await self._entries.count_duplicate(claim.entry, now)
+            except LedgerError as error:
+                logs.warning("duplicate.uncounted", reason=error, **claim.entry.log_fields())
+        due_at = claim.entry.due_at
+        if due_at and due_at <= now and claim.entry.state in {State.PENDING, State.DISPATCHING}:
+            return replace(claim, entry=await self._dispatcher.start(claim.entry, deadline))
+        return claim
+
+    def _draft(self, match: Match) -> Entry:
+        now = self._clock.now()
+        key = entry_key(match.rule.name, match.arrival)
+        parameters = match.render(self._locations, key)
+        entry = Entry(
+            key=key,
+            rule=match.rule.name,
+            arrival=match.arrival,
+            job=match.rule.job,
+            parameters=parameters,
+            state=State.PENDING,
+            claimed_at=now,
+            due_at=now,
+        )
+        problem = _unusable(parameters)
+        if not problem:
+            return entry
+        return entry.evolve(state=State.DEAD, due_at=None, reason=problem, settled_at=now, parameters={})
+
+
+def _unusable(parameters: dict[str, str]) -> str:
+    size = parameters_size(parameters)
+    if size > PARAMETERS_LIMIT:
+        return f"the parameters take {size} bytes, Databricks allows {PARAMETERS_LIMIT}"
+    dynamic: Sequence[str] = [name for name, value in parameters.items() if looks_dynamic(value)]
+    if dynamic:
+        # Databricks evaluates {{...}} in parameters, and a name it does not know is an error or worse:
+        # https://learn.microsoft.com/azure/databricks/jobs/dynamic-value-references
+        return f"parameter {dynamic[0]} holds {{{{ or }}}}, which Databricks would evaluate; rename the file"
+    return ""
+
+
+def _log_ignored(ignored: Ignored) -> None:
+    logs.fact(
+        "event.ignored",
+        reason=ignored.reason,
+        type=ignored.event_type or None,
+        subject=ignored.subject or None,
+        event=ignored.event_id or None,
+    )

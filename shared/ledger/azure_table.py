@@ -1,0 +1,145 @@
+"""Rows in Azure Table Storage: the only home of azure.data.tables.
+
+A change that an SDK retry repeats may answer 409 or 412 although its first copy was applied, and nobody but the
+writer can tell (https://github.com/Azure/azure-storage-java/issues/35): the protocol above compares its nonce.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from azure.core import MatchConditions
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.core.exceptions import (
+    AzureError,
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
+from azure.data.tables import UpdateMode
+from azure.data.tables.aio import TableClient
+
+from shared.errors import LedgerConflict, LedgerUnavailable
+from shared.ledger.table import Create, Delete, Operation, Put, Replace, Row
+from shared.storage_connection import StorageConnection
+
+if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
+
+_SYSTEM = ("PartitionKey", "RowKey")
+_CONFLICTS = (404, 409, 412)
+_HINT = "Check the storage account of LEDGER_STORAGE (or AzureWebJobsStorage) and our role on its tables."
+
+
+class AzureTable:
+    """One table of a storage account, created when it is first written to."""
+
+    def __init__(self, client: TableClient) -> None:
+        self._client = client
+
+    async def transact(self, partition: str, operations: Sequence[Operation]) -> Mapping[str, str]:
+        """Apply all operations or none; see Table."""
+        batch = [_operation(partition, operation) for operation in operations]
+        with _translated("write to"):
+            try:
+                answers = await self._client.submit_transaction(batch)
+            except HttpResponseError as error:
+                if not _is_missing_table(error):
+                    raise
+                await self._create()
+                answers = await self._client.submit_transaction(batch)
+        return {
+            operation.key: str(answer["etag"])
+            for operation, answer in zip(operations, answers, strict=True)
+            if "etag" in answer
+        }
+
+    async def read(self, partition: str, key: str) -> Row | None:
+        """Return one row, or None; see Table."""
+        with _translated("read"):
+            try:
+                return _row(await self._client.get_entity(partition, key))
+            except ResourceNotFoundError:
+                return None
+
+    async def range(self, partition: str, start: str, stop: str) -> AsyncIterator[Row]:
+        """Yield the rows of a range of keys; see Table."""
+        entities = self._client.query_entities(
+            "PartitionKey eq @partition and RowKey ge @start and RowKey lt @stop",
+            parameters={"partition": partition, "start": start, "stop": stop},
+        )
+        with _translated("read"):
+            try:
+                async for entity in entities:
+                    yield _row(entity)
+            except HttpResponseError as error:
+                if not _is_missing_table(error):
+                    raise
+
+    async def close(self) -> None:
+        """Close the connections. Safe to repeat."""
+        await self._client.close()
+
+    async def _create(self) -> None:
+        try:
+            await self._client.create_table()
+        except ResourceExistsError:
+            return  # another instance was faster
+
+
+def open_table(connection: StorageConnection, table: str, credential: AsyncTokenCredential | None) -> AzureTable:
+    """Return a table of an account; makes no request. `credential` serves where the connection has no key."""
+    key = AzureNamedKeyCredential(connection.account, connection.key.reveal()) if connection.key else credential
+    # The SDK retries by itself inside this budget; whatever it cannot tell us comes out as LedgerUnavailable.
+    client = TableClient(
+        connection.table_endpoint,
+        table,
+        credential=key,
+        retry_total=3,
+        retry_backoff_factor=0.2,
+        retry_backoff_max=2,
+        connection_timeout=5,
+        read_timeout=10,
+    )
+    return AzureTable(client)
+
+
+def _operation(partition: str, operation: Operation) -> tuple[Any, ...]:
+    place = {"PartitionKey": partition, "RowKey": operation.key}
+    match operation:
+        case Create(values=values):
+            return ("create", {**values, **place})
+        case Put(values=values):
+            return ("upsert", {**values, **place}, {"mode": UpdateMode.REPLACE})
+        case Replace(values=values, etag=etag):
+            condition = {"mode": UpdateMode.REPLACE, "etag": etag, "match_condition": MatchConditions.IfNotModified}
+            return ("update", {**values, **place}, condition)
+        case Delete():
+            return ("delete", place)
+
+
+def _row(entity: Mapping[str, Any]) -> Row:
+    values = {name: str(value) for name, value in entity.items() if name not in _SYSTEM}
+    metadata = getattr(entity, "metadata", {})
+    return Row(entity["PartitionKey"], entity["RowKey"], values, str(metadata.get("etag", "")))
+
+
+def _is_missing_table(error: HttpResponseError) -> bool:
+    return getattr(error, "error_code", None) == "TableNotFound"
+
+
+@contextmanager
+def _translated(action: str) -> Iterator[None]:
+    try:
+        yield
+    except (ResourceExistsError, ResourceModifiedError) as error:
+        raise LedgerConflict(f"The ledger's rows changed meanwhile: {error.message[:200]}") from error
+    except HttpResponseError as error:
+        if error.status_code in _CONFLICTS and not _is_missing_table(error):
+            raise LedgerConflict(f"The ledger's rows changed meanwhile: {error.message[:200]}") from error
+        raise LedgerUnavailable(f"Could not {action} the ledger: HTTP {error.status_code}.", hint=_HINT) from error
+    except (AzureError, OSError) as error:  # a time-out is an OSError
+        raise LedgerUnavailable(f"Could not {action} the ledger: {type(error).__name__}.", hint=_HINT) from error

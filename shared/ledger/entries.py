@@ -1,0 +1,227 @@
+"""The ledger's protocol for entries: claim once, move by ETag, never leave an open entry without its marker.
+
+Rules R1 to R7 are those of ARCHITECTURE.md. Every method is safe to repeat: a repeated claim is a duplicate, a
+repeated move conflicts with itself and is recognised by its nonce.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from shared import logs
+from shared.errors import LedgerConflict
+from shared.ledger.rows import (
+    DUPLICATE,
+    MARKER,
+    TIME,
+    Indexed,
+    Marker,
+    entry_from,
+    entry_row_key,
+    entry_values,
+    head_from,
+    head_key,
+    head_values,
+    index_values,
+    indexed_from,
+    marker_from,
+    marker_key,
+    marker_values,
+    milliseconds,
+    partition_of,
+    time_key,
+)
+from shared.ledger.table import Create, Delete, Operation, Put, Replace, Table
+from shared.model import Arrival, Entry, Result, State, entry_key
+from shared.versions import Comparison, Head, compare
+
+# Each round loses against another writer of the same path, so a fifth round means that something else is wrong.
+CLAIM_ROUNDS = 5
+
+
+class Claimed(Enum):
+    """What came of a claim."""
+
+    WON = "claimed"  # the entry is ours: the right and the duty to start it
+    DUPLICATE = "duplicate"  # somebody claimed it before
+    CLOSED = "closed"  # written and closed at once: superseded, touched, or dead on arrival
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The outcome of a claim and the entry as it stands in the ledger."""
+
+    outcome: Claimed
+    entry: Entry
+
+
+class Entries:
+    """The entries of every rule, over a table."""
+
+    def __init__(self, table: Table, new_nonce: Callable[[], str]) -> None:
+        self._table = table
+        self._new_nonce = new_nonce
+
+    async def claim(self, entry: Entry) -> Claim:
+        """Create an entry with its marker, its time index and its path's head, all or none (rule R1).
+
+        One round trip for a path never seen. Where the path has a head, the version is compared with it: an older
+        one or a mere touch is recorded and closed. Raises LedgerUnavailable; LedgerConflict after CLAIM_ROUNDS.
+        """
+        entry = replace(entry, nonce=self._new_nonce())
+        head: Head | None = None
+        for _ in range(CLAIM_ROUNDS):
+            judged = _judged(entry, head)
+            try:
+                return await self._create(judged, _head_operation(judged, head))
+            except LedgerConflict:
+                existing = await self.read(entry.rule, entry.arrival, entry.key)
+            if existing is not None:
+                # A lost answer or a retry inside the SDK makes our own write look like somebody else's.
+                ours = existing.nonce == entry.nonce
+                return Claim(_outcome(existing) if ours else Claimed.DUPLICATE, existing)
+            head = await self._head(entry)
+        raise LedgerConflict(f"Other writers kept changing the head of {entry.arrival.full_path!r}.")
+
+    async def move(self, entry: Entry, **changes: Any) -> Entry:
+        """Write an entry with some fields changed; see write."""
+        return await self.write(entry, entry.evolve(**changes))
+
+    async def write(self, entry: Entry, moved: Entry) -> Entry:
+        """Write what an entry has become, together with its marker and time index (rules R1, R4).
+
+        Returns the entry as stored. Raises LedgerConflict when somebody else moved it since it was read (nothing
+        is written), LedgerUnavailable when the outcome is unknown.
+        """
+        moved = replace(moved, nonce=self._new_nonce())
+        partition = partition_of(entry.rule, entry.arrival)
+        try:
+            etags = await self._table.transact(partition, _move_operations(entry, moved))
+        except LedgerConflict:
+            return await self._after_conflict(partition, entry, moved)
+        return replace(moved, etag=etags[entry_row_key(entry.key)])
+
+    async def read(self, rule: str, arrival: Arrival, key: str) -> Entry | None:
+        """Return the entry of this key for an arrival's path, or None."""
+        return await self.read_at(partition_of(rule, arrival), key)
+
+    async def read_at(self, partition: str, key: str) -> Entry | None:
+        """Return the entry of this key in a partition, or None."""
+        row = await self._table.read(partition, entry_row_key(key))
+        return None if row is None else entry_from(row)
+
+    async def due(self, partition: str, now: datetime) -> AsyncIterator[Marker]:
+        """Yield the markers of a partition that are due, oldest first."""
+        async for row in self._table.range(partition, MARKER, f"{MARKER}{milliseconds(now)}~"):
+            yield marker_from(row)
+
+    async def open(self, partition: str) -> AsyncIterator[Marker]:
+        """Yield all markers of a partition, the one due first at first."""
+        async for row in self._table.range(partition, MARKER, f"{MARKER}~"):
+            yield marker_from(row)
+
+    async def between(self, partition: str, since: datetime, until: datetime | None = None) -> AsyncIterator[Indexed]:
+        """Yield the entries of a partition whose arrivals were committed in a time window, oldest first."""
+        stop = f"{TIME}{milliseconds(until)}" if until else f"{TIME}~"
+        async for row in self._table.range(partition, f"{TIME}{milliseconds(since)}", stop):
+            yield indexed_from(row)
+
+    async def count_duplicate(self, entry: Entry, now: datetime) -> None:
+        """Record that an arrival of this entry was suppressed once more."""
+        row = Create(f"{DUPLICATE}{milliseconds(now)}|{self._new_nonce()}", {"entry": entry.key})
+        await self._table.transact(partition_of(entry.rule, entry.arrival), [row])
+
+    async def duplicates(self, partition: str, since: datetime) -> int:
+        """Return how many duplicates a partition has suppressed since then."""
+        return len([row async for row in self._table.range(partition, f"{DUPLICATE}{milliseconds(since)}", "D|~")])
+
+    async def _create(self, entry: Entry, head: Operation | None) -> Claim:
+        operations: list[Operation] = [Create(entry_row_key(entry.key), entry_values(entry))]
+        if entry.is_open:
+            operations.append(Create(marker_key(entry), marker_values(entry)))
+        operations.append(Create(time_key(entry), index_values(entry)))
+        if head is not None:
+            operations.append(head)
+        etags = await self._table.transact(partition_of(entry.rule, entry.arrival), operations)
+        return Claim(_outcome(entry), replace(entry, etag=etags[entry_row_key(entry.key)]))
+
+    async def _head(self, entry: Entry) -> Head | None:
+        """Return the head of the entry's path, with the MD5 that was learnt after it was claimed."""
+        row = await self._table.read(partition_of(entry.rule, entry.arrival), head_key(entry.arrival))
+        if row is None:
+            return None
+        head = head_from(row)
+        if head.md5:
+            return head
+        of_head = replace(entry.arrival, version=head.version)
+        claimed = await self.read(entry.rule, of_head, entry_key(entry.rule, of_head))
+        return replace(head, md5=claimed.arrival.md5) if claimed else head
+
+    async def _after_conflict(self, partition: str, entry: Entry, moved: Entry) -> Entry:
+        existing = await self.read_at(partition, entry.key)
+        if existing is not None and existing.nonce == moved.nonce:
+            return existing
+        if existing is None or existing.etag != entry.etag:
+            raise LedgerConflict(f"Somebody else moved entry {entry.key}.")
+        # The entry is as we read it, so it is the marker that is missing: invariant 3 was broken, mend it.
+        logs.error("invariant.broken", what="an open entry had no marker", **entry.log_fields())
+        operations = [step for step in _move_operations(entry, moved) if not isinstance(step, Delete)]
+        etags = await self._table.transact(partition, operations)
+        return replace(moved, etag=etags[entry_row_key(entry.key)])
+
+
+def _outcome(entry: Entry) -> Claimed:
+    return Claimed.WON if entry.is_open else Claimed.CLOSED
+
+
+def _judged(entry: Entry, head: Head | None) -> Entry:
+    """Return the entry as it must be written beside the head of its path."""
+    if head is None:
+        return entry
+    match compare(head, entry.arrival):
+        case Comparison.OLDER:
+            return _closed(entry, Result.SUPERSEDED)
+        case Comparison.TOUCHED:
+            return _closed(entry, Result.TOUCHED)
+        case Comparison.AMBIGUOUS:
+            return replace(entry, ambiguous_touch=True)
+        case Comparison.NEW:
+            return entry
+
+
+def _closed(entry: Entry, result: Result) -> Entry:
+    return replace(
+        entry,
+        state=State.SETTLED,
+        result=result,
+        settled_at=entry.claimed_at,
+        due_at=None,
+        request=None,
+        first_sent_at=None,
+    )
+
+
+def _head_operation(entry: Entry, head: Head | None) -> Operation | None:
+    key = head_key(entry.arrival)
+    if head is None:
+        return Create(key, head_values(Head.of(entry.arrival)))
+    if entry.result is Result.SUPERSEDED:
+        return None
+    return Replace(key, head_values(Head.of(entry.arrival)), head.etag)
+
+
+def _move_operations(entry: Entry, moved: Entry) -> list[Operation]:
+    operations: list[Operation] = [Replace(entry_row_key(entry.key), entry_values(moved), entry.etag)]
+    old = marker_key(entry) if entry.is_open else None
+    new = marker_key(moved) if moved.is_open else None
+    if old is not None and old != new:
+        operations.append(Delete(old))
+    if new is not None:
+        operations.append(Put(new, marker_values(moved)))
+    if entry.is_open != moved.is_open:
+        operations.append(Put(time_key(moved), index_values(moved)))
+    return operations

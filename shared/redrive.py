@@ -1,0 +1,134 @@
+"""Redrive: start again whatever is overdue, and read back the runs that are due.
+
+A sequential pass in a fixed order starves the same tail at every time-out, so the entries of all partitions are
+taken together, oldest first, each in its own task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+from shared import logs
+from shared.clock import Clock, Deadline
+from shared.dispatch import Dispatcher
+from shared.errors import LandfallError
+from shared.ledger import Claim, Entries, Marker, partition_of, partitions_of
+from shared.model import Entry, State
+from shared.settle import Settler
+
+CONCURRENCY = 8
+READ_CONCURRENCY = 16
+MOST_PER_PARTITION = 500
+HAND_INTERVAL = 30.0  # seconds
+HAND_SIZE = 5
+STARTABLE = frozenset({State.PENDING, State.DISPATCHING, State.HELD})
+
+
+class Redriver:
+    """Finds due entries and moves them on."""
+
+    def __init__(
+        self,
+        *,
+        entries: Entries,
+        dispatcher: Dispatcher,
+        settler: Settler,
+        clock: Clock,
+        randomness: random.Random,
+    ) -> None:
+        self._entries = entries
+        self._dispatcher = dispatcher
+        self._settler = settler
+        self._clock = clock
+        self._randomness = randomness
+        self._next_hand = 0.0
+
+    async def due(self, rules: Iterable[str]) -> list[Marker]:
+        """Return the markers that are due in all partitions of these rules, oldest first.
+
+        At most MOST_PER_PARTITION of each partition: the rest is as old at the next pass. A partition that cannot
+        be read is logged and left out; raises LedgerUnavailable only when none can.
+        """
+        partitions = [partition for rule in rules for partition in partitions_of(rule)]
+        self._randomness.shuffle(partitions)
+        gate = asyncio.Semaphore(READ_CONCURRENCY)
+
+        async def read(partition: str) -> list[Marker] | LandfallError:
+            async with gate:
+                try:
+                    return await self._due_in(partition)
+                except LandfallError as error:
+                    logs.error("redrive.partition_failed", partition=partition, reason=error)
+                    return error
+
+        results = await asyncio.gather(*(read(partition) for partition in partitions))
+        failures = [result for result in results if isinstance(result, LandfallError)]
+        if failures and len(failures) == len(results):
+            raise failures[0]
+        markers = [marker for result in results if isinstance(result, list) for marker in result]
+        return sorted(markers, key=lambda marker: marker.due_at)
+
+    async def redrive(self, due: Sequence[Marker], deadline: Deadline) -> Counter[str]:
+        """Start the due entries that have no run yet; return how many ended in which state."""
+        startable = [marker for marker in due if marker.state in STARTABLE]
+        return await self._each(startable, self._dispatcher.start, deadline)
+
+    async def settle(self, due: Sequence[Marker], deadline: Deadline) -> Counter[str]:
+        """Read back the runs of the due entries that have one; return how many ended in which state."""
+        submitted = [marker for marker in due if marker.state is State.SUBMITTED]
+        return await self._each(submitted, self._settler.settle, deadline)
+
+    async def lend_a_hand(self, claims: Iterable[Claim], deadline: Deadline) -> Counter[str]:
+        """Start a few overdue entries near those just claimed: recovery goes on even if the timer is dead.
+
+        At most once in HAND_INTERVAL per instance, so that a burst of events is not slowed down.
+        """
+        now = self._clock.monotonic()
+        if deadline.passed() or now < self._next_hand:
+            return Counter()
+        self._next_hand = now + HAND_INTERVAL
+        partitions = {partition_of(claim.entry.rule, claim.entry.arrival) for claim in claims}
+        markers = [marker for partition in sorted(partitions) for marker in await self._due_in(partition)]
+        return await self.redrive(markers[:HAND_SIZE], deadline)
+
+    async def _due_in(self, partition: str) -> list[Marker]:
+        markers: list[Marker] = []
+        async for marker in self._entries.due(partition, self._clock.now()):
+            markers.append(marker)
+            if len(markers) >= MOST_PER_PARTITION:
+                break
+        return markers
+
+    async def _each(
+        self,
+        markers: Sequence[Marker],
+        act: Callable[[Entry, Deadline], Awaitable[Entry]],
+        deadline: Deadline,
+    ) -> Counter[str]:
+        """Act on every entry until the deadline; one that fails is logged and does not stop the others."""
+        gate = asyncio.Semaphore(CONCURRENCY)
+        outcomes: Counter[str] = Counter()
+
+        async def one(marker: Marker) -> None:
+            async with gate:
+                outcomes[await self._outcome(marker, act, deadline)] += 1
+
+        await asyncio.gather(*(one(marker) for marker in markers))
+        return outcomes
+
+    async def _outcome(
+        self, marker: Marker, act: Callable[[Entry, Deadline], Awaitable[Entry]], deadline: Deadline
+    ) -> str:
+        if deadline.passed():
+            return "out of time"
+        try:
+            entry = await self._entries.read_at(marker.partition, marker.key)
+            if entry is None or entry.state is not marker.state:
+                return "moved on"
+            return str((await act(entry, deadline)).state)
+        except Exception as error:  # noqa: BLE001 - whatever one entry does, the others must go on (invariant 6)
+            logs.error("redrive.entry_failed", entry=marker.key[:12], reason=repr(error))
+            return "failed"

@@ -1,0 +1,181 @@
+"""Sweep: list what landed and claim what no event announced. The listing half of reconcile.
+
+Missed is what matches a rule, was committed in the window [low watermark, server now - grace], has no entry and is
+not a mere touch. Time is the storage service's own: its `Date` and `Last-Modified`, never this machine's clock and
+never the greatest Last-Modified seen, because pages are not a snapshot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from shared import logs
+from shared.clock import Clock, Deadline
+from shared.containers import is_system_container
+from shared.errors import BlobsUnavailable, LedgerConflict
+from shared.intake import Intake
+from shared.landing import Landing, Page
+from shared.ledger import Bookkeeping, Claimed, Entries, Standing, partitions_of
+from shared.model import Arrival, Result, entry_key
+from shared.rules import Rule, Rules
+from shared.settings import Settings
+
+# Pages of one listing are read at different times, and Last-Modified has whole seconds only.
+OVERLAP = timedelta(minutes=10)
+# An event's time may differ from the Last-Modified of its version by the lag between two services.
+INDEX_MARGIN = timedelta(hours=1)
+CONCURRENCY = 8
+_CURSOR_SEPARATOR = "|"  # no container's name holds it
+
+
+@dataclass(slots=True)
+class Sweep:
+    """What the sweep of one rule found, counted while it goes on."""
+
+    rule: str
+    counts: Counter[str] = field(default_factory=Counter)  # listed, known, missed, touched, early, gone, ...
+    complete: bool = False
+
+
+class Sweeper:
+    """Finds missed events."""
+
+    def __init__(
+        self,
+        *,
+        rules: Rules,
+        intake: Intake,
+        entries: Entries,
+        bookkeeping: Bookkeeping,
+        landing: Landing,
+        clock: Clock,
+        settings: Settings,
+    ) -> None:
+        self._rules = rules
+        self._intake = intake
+        self._entries = entries
+        self._bookkeeping = bookkeeping
+        self._landing = landing
+        self._clock = clock
+        self._settings = settings
+
+    async def sweep(self, rule: Rule, standing: Standing | None, deadline: Deadline) -> Sweep:
+        """Sweep the look-back window of a rule and move its watermark when all of it was seen.
+
+        Out of time, it remembers where it stopped and the next pass goes on from there. Safe to repeat and to run
+        twice at once. Raises BlobsUnavailable or LedgerError; the watermark then stays where it was.
+        """
+        server_now = await self._landing.server_time()
+        if standing is None:
+            standing = await self._bookkeeping.activate(rule.name, server_now)
+            logs.fact("rule.activated", rule=rule.name, baseline=standing.baseline)
+        try:
+            return await self._window(rule, standing, standing.cursor_started_at or server_now, deadline)
+        except BlobsUnavailable:
+            if standing.cursor:  # perhaps it is the cursor that the service refuses: begin anew
+                await self._save(replace(standing, cursor="", cursor_started_at=None))
+            raise
+
+    async def _window(self, rule: Rule, standing: Standing, started_at: datetime, deadline: Deadline) -> Sweep:
+        since = self._window_start(standing, started_at)
+        known = await self._known(rule, since - INDEX_MARGIN)
+        sweep = Sweep(rule.name)
+        async for container, page in self._pages(rule, standing.cursor):
+            await self._take_in(rule, page, since, known, sweep, deadline)
+            if deadline.passed():
+                cursor = f"{container}{_CURSOR_SEPARATOR}{page.cursor}"
+                await self._save(replace(standing, cursor=cursor, cursor_started_at=started_at))
+                return sweep
+        sweep.complete = True
+        watermark = max(standing.low_watermark, started_at - OVERLAP)
+        await self._save(replace(standing, low_watermark=watermark, cursor="", cursor_started_at=None))
+        return sweep
+
+    def _window_start(self, standing: Standing, started_at: datetime) -> datetime:
+        # After a long outage the watermark lags behind the look-back: then the window reaches back to it.
+        look_back = started_at - self._settings.reconcile_look_back
+        return max(standing.baseline, min(look_back, standing.low_watermark))
+
+    async def _known(self, rule: Rule, since: datetime) -> set[str]:
+        known: set[str] = set()
+        for partition in partitions_of(rule.name):
+            async for indexed in self._entries.between(partition, since):
+                known.add(indexed.key)
+        return known
+
+    async def _pages(self, rule: Rule, cursor: str) -> AsyncIterator[tuple[str, Page]]:
+        """Yield the pages below the rule's static prefix, container by container, from where a cursor says."""
+        container, _, prefix = rule.path.static_prefix.partition("/")
+        at_container, _, at_page = cursor.partition(_CURSOR_SEPARATOR)
+        if rule.path.container is not None:
+            containers: Iterable[str] = [rule.path.container]
+        else:
+            containers, prefix = sorted(await self._landing.containers(container)), ""
+        for name in containers:
+            # A cursor without a page says that its container was finished.
+            if name < at_container or (name == at_container and not at_page):
+                continue
+            resumed = at_page if name == at_container else ""
+            async for page in self._landing.pages(name, prefix, resumed):
+                yield name, page
+
+    async def _take_in(
+        self, rule: Rule, page: Page, since: datetime, known: set[str], sweep: Sweep, deadline: Deadline
+    ) -> None:
+        sweep.counts["listed"] += len(page.arrivals)
+        until = page.server_time - self._settings.reconcile_grace
+        missed: list[Arrival] = []
+        for arrival in page.arrivals:
+            if arrival.committed_at < since or not self._is_for(rule, arrival):
+                continue
+            if entry_key(rule.name, arrival) in known:
+                sweep.counts["known"] += 1
+            elif arrival.committed_at > until:
+                sweep.counts["early"] += 1  # its event may still be on its way
+            else:
+                missed.append(arrival)
+        gate = asyncio.Semaphore(CONCURRENCY)
+
+        async def one(arrival: Arrival) -> None:
+            async with gate:
+                sweep.counts[await self._claim(arrival, until, deadline)] += 1
+
+        results = await asyncio.gather(*(one(arrival) for arrival in missed), return_exceptions=True)
+        for failure in results:
+            if failure is not None:
+                raise failure
+
+    def _is_for(self, rule: Rule, arrival: Arrival) -> bool:
+        if is_system_container(arrival.container):
+            return False
+        return any(match.rule.name == rule.name for match in self._rules.match(arrival))
+
+    async def _claim(self, arrival: Arrival, until: datetime, deadline: Deadline) -> str:
+        """Claim one arrival that has no entry; return what it turned out to be."""
+        # The page may be old by now: what counts is the version that is there.
+        current = await self._landing.identify(arrival)
+        if current is None:
+            logs.fact("arrival.vanished", path=arrival.full_path)
+            return "gone"
+        if current.committed_at > until:
+            return "early"
+        outcomes = {
+            self._outcome(claim.outcome, claim.entry.result) for claim in await self._intake.accept(current, deadline)
+        }
+        return next((outcome for outcome in ("missed", "touched", "known") if outcome in outcomes), "known")
+
+    @staticmethod
+    def _outcome(outcome: Claimed, result: Result | None) -> str:
+        if outcome is Claimed.DUPLICATE:
+            return "known"
+        return "touched" if result is Result.TOUCHED else "missed"
+
+    async def _save(self, standing: Standing) -> None:
+        try:
+            await self._bookkeeping.save_standing(standing)
+        except LedgerConflict:
+            logs.warning("sweep.overlapped", rule=standing.rule)

@@ -1,0 +1,232 @@
+"""The composition root: environment -> a service with all its collaborators. Only doors and the CLI import it.
+
+Nothing heavy is imported before the first use: each scale-out of Azure Functions pays for what function_app imports.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+from shared.clock import Clock, Deadline, SystemClock
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from azure.core.credentials_async import AsyncTokenCredential
+
+    from shared.blobs import Blobs
+    from shared.dispatch import Jobs
+    from shared.intake import Intake
+    from shared.job_directory import JobFinder
+    from shared.jobs import JobsClient
+    from shared.landing import Landing
+    from shared.ledger import Bookkeeping, Entries, Table
+    from shared.parameters import Locations
+    from shared.reconcile import Reconciler
+    from shared.redrive import Redriver
+    from shared.rules import Rules
+    from shared.settings import Settings
+    from shared.settle import Runs
+    from shared.status import StatusReader
+    from shared.storage_connection import StorageConnection
+
+    class Databricks(Jobs, Runs, JobFinder, Protocol):
+        """All that the use cases ask of Databricks."""
+
+
+APP_ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """Everything a door may need, ready for use."""
+
+    settings: Settings
+    rules: Rules
+    clock: Clock
+    table: Table
+    entries: Entries
+    bookkeeping: Bookkeeping
+    blobs: Blobs
+    jobs: JobsClient
+    intake: Intake
+    redriver: Redriver
+    reconciler: Reconciler
+    status: StatusReader
+
+    def dispatch_deadline(self) -> Deadline:
+        """Return the deadline of work that an event waits for."""
+        return Deadline(self.clock, self.settings.dispatch_budget.total_seconds())
+
+    async def close(self) -> None:
+        """Release every connection. Safe to repeat."""
+        await asyncio.gather(self.table.close(), self.blobs.close(), self.jobs.aclose())
+
+
+_services: WeakKeyDictionary[asyncio.AbstractEventLoop, Service] = WeakKeyDictionary()
+
+
+def service() -> Service:
+    """Return the service of the running event loop, built from the environment on first use.
+
+    Raises SettingsError or RulesError, at every call until a person has mended the configuration.
+    """
+    loop = asyncio.get_running_loop()
+    if loop not in _services:
+        _services[loop] = build(os.environ)
+    return _services[loop]
+
+
+def build(environment: Mapping[str, str], *, clock: Clock | None = None) -> Service:
+    """Return a service for an environment; makes no request. Raises SettingsError or RulesError."""
+    from shared.logs import hush_libraries
+    from shared.settings import read_settings
+
+    hush_libraries()
+    settings = read_settings(environment)
+    return assemble(settings, load_rules(APP_ROOT / settings.rules_file), clock or SystemClock())
+
+
+def load_rules(path: Path) -> Rules:
+    """Return the rules of a file; raises RulesError, also when there is no such file."""
+    from shared.errors import Fault, RulesError
+    from shared.rules_file import parse_rules
+
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        hint = "RULES_FILE names it, relative to the folder of function_app.py."
+        raise RulesError(path.name, [Fault(f"cannot be read: {reason}.")], hint=hint) from error
+    return parse_rules(text, path.name)
+
+
+def assemble(settings: Settings, rules: Rules, clock: Clock) -> Service:
+    """Return the service that these settings and rules make, every collaborator named once."""
+    import random
+    import uuid
+
+    from shared.blobs import open_blobs
+    from shared.jobs import JobsClient, create_credentials, create_http_client
+    from shared.ledger import Bookkeeping, Entries
+    from shared.ledger.azure_table import open_table
+    from shared.status import StatusReader
+
+    table = open_table(settings.ledger, settings.ledger_table, _identity(settings.ledger))
+    blobs = open_blobs(settings.landing, _identity(settings.landing))
+    http = create_http_client()
+    jobs = JobsClient(http, settings.databricks, create_credentials(settings.databricks, http, clock), clock)
+    entries = Entries(table, lambda: uuid.uuid4().hex)
+    bookkeeping = Bookkeeping(table)
+    randomness = random.Random()  # noqa: S311 - spreads load, guards nothing
+    cases = use_cases(settings, rules, clock, entries, bookkeeping, blobs, jobs, randomness)
+    return Service(
+        settings=settings,
+        rules=rules,
+        clock=clock,
+        table=table,
+        entries=entries,
+        bookkeeping=bookkeeping,
+        blobs=blobs,
+        jobs=jobs,
+        intake=cases.intake,
+        redriver=cases.redriver,
+        reconciler=cases.reconciler,
+        status=StatusReader(rules=rules, entries=entries, bookkeeping=bookkeeping, clock=clock),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class UseCases:
+    """What the doors open."""
+
+    intake: Intake
+    redriver: Redriver
+    reconciler: Reconciler
+
+
+def use_cases(
+    settings: Settings,
+    rules: Rules,
+    clock: Clock,
+    entries: Entries,
+    bookkeeping: Bookkeeping,
+    landing: Landing,
+    databricks: Databricks,
+    randomness: Random,
+) -> UseCases:
+    """Return the use cases over any storage and any Databricks: Azure's own, or those of a test."""
+    from shared.breakers import Breakers
+    from shared.dispatch import Dispatcher
+    from shared.intake import Intake
+    from shared.job_directory import JobDirectory
+    from shared.reconcile import Reconciler
+    from shared.redrive import Redriver
+    from shared.settle import Settler
+    from shared.sweep import Sweeper
+
+    breakers = Breakers(bookkeeping, clock)
+    dispatcher = Dispatcher(
+        entries=entries,
+        jobs=databricks,
+        directory=JobDirectory(databricks, clock),
+        breakers=breakers,
+        landing=landing,
+        clock=clock,
+        settings=settings,
+        randomness=randomness,
+    )
+    intake = Intake(
+        rules=rules,
+        entries=entries,
+        dispatcher=dispatcher,
+        landing=landing,
+        clock=clock,
+        locations=locations(settings.landing),
+    )
+    settler = Settler(entries=entries, runs=databricks, clock=clock, settings=settings)
+    redriver = Redriver(entries=entries, dispatcher=dispatcher, settler=settler, clock=clock, randomness=randomness)
+    sweeper = Sweeper(
+        rules=rules,
+        intake=intake,
+        entries=entries,
+        bookkeeping=bookkeeping,
+        landing=landing,
+        clock=clock,
+        settings=settings,
+    )
+    reconciler = Reconciler(
+        rules=rules,
+        redriver=redriver,
+        sweeper=sweeper,
+        bookkeeping=bookkeeping,
+        breakers=breakers,
+        clock=clock,
+        settings=settings,
+    )
+    return UseCases(intake=intake, redriver=redriver, reconciler=reconciler)
+
+
+def locations(landing: StorageConnection) -> Locations:
+    """Return where a landing account's blobs can be read; Azurite has no dfs endpoint."""
+    from shared.parameters import Locations
+
+    host = urlsplit(landing.blob_endpoint).hostname or ""
+    dfs_host = host.replace(".blob.", ".dfs.", 1) if ".blob." in host else None
+    return Locations(account=landing.account, blob_endpoint=landing.blob_endpoint, dfs_host=dfs_host)
+
+
+def _identity(connection: StorageConnection) -> AsyncTokenCredential | None:
+    """Return our identity for an account that is reached without a key."""
+    if connection.key is not None:
+        return None
+    from azure.identity.aio import DefaultAzureCredential
+
+    return DefaultAzureCredential(managed_identity_client_id=connection.client_id)

@@ -1,0 +1,97 @@
+"""A Databricks in memory: tokens make one run, runs end when a test says so, calls fail on request."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import datetime
+
+from shared.clock import Clock, Deadline
+from shared.errors import JobMissing, JobsError
+from shared.model import Run, RunRequest, Verdict
+
+
+class FakeDatabricks:
+    """What the use cases ask of Databricks, with its token contract."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._tokens: dict[str, int] = {}
+        self._failures: list[tuple[JobsError, bool]] = []
+        self.jobs = {"ETL": 7}
+        self.runs: dict[int, Run] = {}
+        self.sent: list[RunRequest] = []
+        self.calls: Counter[str] = Counter()
+        self.unreadable: JobsError | None = None
+        self.on_call: Callable[[], None] = lambda: None  # when run-now is called
+        self.on_answer: Callable[[], None] = lambda: None  # when it has started a run
+
+    def fail_next(self, error: JobsError, *, times: int = 1, after: bool = False) -> None:
+        """Make the next run-now calls fail, before they have any effect or after it."""
+        self._failures += [(error, after)] * times
+
+    def end(self, run_id: int, verdict: Verdict, state: str = "TERMINATED/SUCCESS") -> None:
+        """End a run."""
+        self.runs[run_id] = replace(
+            self.runs[run_id], verdict=verdict, state=state, ended_at=self._clock.now(), message="as told"
+        )
+
+    async def run_now(self, request: RunRequest, deadline: Deadline) -> int:
+        """Start a run, or return the one that this token has started before."""
+        self.calls["run_now"] += 1
+        self.sent.append(request)
+        self.on_call()
+        assert not deadline.passed()
+        error, after = self._failures.pop(0) if self._failures else (None, False)
+        if error and not after:
+            raise error
+        run_id = self._tokens.setdefault(request.token, len(self._tokens) + 101)
+        if run_id not in self.runs:
+            self.runs[run_id] = self._run(run_id, request)
+        self.on_answer()
+        if error:
+            raise error
+        return run_id
+
+    async def get_run(self, run_id: int, deadline: Deadline) -> Run | None:
+        """Return a run, or None when it is not known."""
+        del deadline
+        self.calls["get_run"] += 1
+        if self.unreadable:
+            raise self.unreadable
+        return self.runs.get(run_id)
+
+    async def list_runs(
+        self, job_id: int, deadline: Deadline, *, started_after: datetime | None = None
+    ) -> AsyncIterator[Run]:
+        """Yield the job's runs, newest first."""
+        del deadline
+        self.calls["list_runs"] += 1
+        if self.unreadable:
+            raise self.unreadable
+        for run in sorted(self.runs.values(), key=lambda run: -run.run_id):
+            if run.job_id == job_id and (not started_after or (run.started_at and run.started_at >= started_after)):
+                yield run
+
+    async def find_job(self, name: str, deadline: Deadline) -> int:
+        """Return the id of the only job of this name."""
+        del deadline
+        self.calls["find_job"] += 1
+        if name not in self.jobs:
+            raise JobMissing(f"There is no job called {name!r}.")
+        return self.jobs[name]
+
+    def _run(self, run_id: int, request: RunRequest) -> Run:
+        return Run(
+            run_id=run_id,
+            job_id=request.job_id,
+            verdict=None,
+            state="RUNNING",
+            message="",
+            started_at=self._clock.now(),
+            ended_at=None,
+            page_url=f"https://workspace/run/{run_id}",
+            parameters=json.loads(request.body)["notebook_params"],
+        )

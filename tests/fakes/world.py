@@ -1,0 +1,119 @@
+"""A whole Landfall over fakes: the real use cases, a table, a Databricks and blobs in memory, a manual clock."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from collections.abc import AsyncIterator
+
+from localdev.memory_table import MemoryTable
+from shared import wiring
+from shared.clock import Deadline
+from shared.ledger import Bookkeeping, Claim, Entries, partitions_of
+from shared.model import Arrival, Entry, Source
+from shared.rules_file import parse_rules
+from shared.settings import read_settings
+from shared.status import StatusReader
+from tests.fakes.arrivals import ACCOUNT
+from tests.fakes.databricks import FakeDatabricks
+from tests.fakes.manual_clock import ManualClock
+from tests.fakes.memory_landing import MemoryLanding
+from tests.fakes.table_faults import FaultyTable
+
+RULES = """
+version: 1
+rules:
+  - name: crm
+    path: "landing/crm/{name}.csv"
+    job: {name: "ETL"}
+  - name: erp
+    path: "landing/erp/{name}.csv"
+    job: {id: 8}
+"""
+ENVIRONMENT = {
+    "DATABRICKS_HOST": "https://adb-1.2.azuredatabricks.net",
+    "DATABRICKS_TOKEN": "token",
+    "AzureWebJobsStorage": "UseDevelopmentStorage=true",
+}
+
+
+class World:
+    """One service instance; `restart` makes another over the same ledger, as after a crash or a deploy."""
+
+    def __init__(self, rules: str = RULES) -> None:
+        self.clock = ManualClock()
+        self.table = FaultyTable(MemoryTable())
+        self.landing = MemoryLanding(self.clock)
+        self.databricks = FakeDatabricks(self.clock)
+        self.settings = read_settings(ENVIRONMENT)
+        self._nonces = itertools.count()
+        self.restart(rules)
+
+    def restart(self, rules: str) -> None:
+        """Forget everything that a process keeps in memory; go on with these rules."""
+        self.rules = parse_rules(rules, "rules.yaml")
+        self.entries = Entries(self.table, lambda: f"nonce-{next(self._nonces)}")
+        self.bookkeeping = Bookkeeping(self.table)
+        self.status = StatusReader(
+            rules=self.rules, entries=self.entries, bookkeeping=self.bookkeeping, clock=self.clock
+        )
+        cases = wiring.use_cases(
+            self.settings,
+            self.rules,
+            self.clock,
+            self.entries,
+            self.bookkeeping,
+            self.landing,
+            self.databricks,
+            random.Random(1),
+        )
+        self.intake, self.redriver, self.reconciler = cases.intake, cases.redriver, cases.reconciler
+
+    def deadline(self, seconds: float = 10) -> Deadline:
+        """Return a deadline so many seconds from now."""
+        return Deadline(self.clock, seconds)
+
+    async def drop(self, full_path: str, content: bytes = b"1,2,3") -> Claim:
+        """Upload a blob and deliver its event; return the claim that came of it."""
+        (claim,) = await self.deliver(self.landing.upload(full_path, content))
+        return claim
+
+    async def deliver(self, arrival: Arrival) -> list[Claim]:
+        """Deliver the event of an arrival, once."""
+        return await self.intake.receive(event_body(arrival), self.deadline())
+
+    async def all_entries(self) -> list[Entry]:
+        """Return every entry of every rule, in the order of their arrivals."""
+        found = [entry async for entry in self._entries()]
+        return sorted(found, key=lambda entry: (entry.arrival.committed_at, entry.arrival.full_path))
+
+    async def only_entry(self) -> Entry:
+        """Return the only entry that there is."""
+        (entry,) = await self.all_entries()
+        return entry
+
+    async def _entries(self) -> AsyncIterator[Entry]:
+        names = {rule.name for rule in self.rules} | set(await self.bookkeeping.standings())
+        for partition in (partition for name in names for partition in partitions_of(name)):
+            async for row in self.table.range(partition, "E|", "E|~"):
+                entry = await self.entries.read_at(partition, row.key.removeprefix("E|"))
+                assert entry is not None
+                yield entry
+
+
+def event_body(arrival: Arrival) -> str:
+    """Return the Event Grid payload that announces an arrival."""
+    assert arrival.source is Source.EVENT
+    data: dict[str, object] = {"api": "PutBlob", "contentLength": arrival.size}
+    if arrival.version is not None:
+        data["eTag"] = f'"{arrival.version}"'
+    event = {
+        "id": arrival.event_id or "e",
+        "topic": f"/subscriptions/s/providers/Microsoft.Storage/storageAccounts/{arrival.account or ACCOUNT}",
+        "subject": f"/blobServices/default/containers/{arrival.container}/blobs/{arrival.path}",
+        "eventType": "Microsoft.Storage.BlobCreated",
+        "eventTime": arrival.committed_at.isoformat(),
+        "data": data,
+    }
+    return json.dumps([event])

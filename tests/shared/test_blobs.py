@@ -1,0 +1,172 @@
+"""Blob Storage as our own types, against Azurite."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+from azure.storage.blob import BlobBlock, ContentSettings
+from azure.storage.blob.aio import BlobServiceClient, ContainerClient
+
+from localdev.azurite import Azurite
+from shared.blobs import Blobs, open_blobs
+from shared.errors import BlobsUnavailable
+from shared.model import Arrival, Source
+from shared.storage_connection import EMULATOR_KEY
+from tests.fakes.arrivals import arrival
+
+pytestmark = pytest.mark.azurite
+NAMES = ["a b.csv", "100%20.csv", "a+b#c?d&e.csv", "é/e\u0301.csv", "💎.log", "x/blobs/y", "'; DROP TABLE--", "<img>"]
+
+
+@pytest.fixture
+async def container(azurite: Azurite) -> AsyncIterator[ContainerClient]:
+    """Yield a container of its own."""
+    async with BlobServiceClient.from_connection_string(azurite.connection_string) as service:
+        yield await service.create_container(f"landing-{uuid.uuid4().hex}")
+
+
+@pytest.fixture
+async def blobs(azurite: Azurite) -> AsyncIterator[Blobs]:
+    """Yield the landing account."""
+    opened = open_blobs(azurite.connection, None)
+    yield opened
+    await opened.close()
+
+
+async def listed(blobs: Blobs, container: ContainerClient, prefix: str = "") -> list[Arrival]:
+    """Return all arrivals that a listing gives."""
+    pages = [page async for page in blobs.pages(container.container_name, prefix)]
+    assert pages[-1].cursor == ""
+    return [found for page in pages for found in page.arrivals]
+
+
+async def test_listing_gives_every_field(blobs: Blobs, container: ContainerClient) -> None:
+    """What the sweep compares comes from the listing, normalised."""
+    uploaded = await container.upload_blob("a/b.csv", b"1,2", content_settings=ContentSettings(content_type="text/csv"))
+
+    (found,) = await listed(blobs, container, "a/")
+    properties = await uploaded.get_blob_properties()
+
+    assert found == Arrival(
+        account="devstoreaccount1",
+        container=container.container_name,
+        path="a/b.csv",
+        version=properties.etag.strip('"'),
+        committed_at=properties.last_modified,
+        source=Source.SWEEP,
+        size=3,
+        md5=base64.b64encode(hashlib.md5(b"1,2", usedforsecurity=False).digest()).decode(),
+        content_type="text/csv",
+        blob_type="BlockBlob",
+    )
+
+
+async def test_odd_names_come_verbatim(blobs: Blobs, container: ContainerClient) -> None:
+    """A listing gives names as people wrote them, and each can be asked about again."""
+    for name in NAMES:
+        await container.upload_blob(name, b"x")
+
+    found = {one.path: one for one in await listed(blobs, container)}
+
+    assert set(found) == set(NAMES)
+    for one in found.values():
+        assert await blobs.identify(one) == replace(one, content_type="application/octet-stream")
+
+
+async def test_pages_go_on_from_a_cursor(
+    blobs: Blobs, container: ContainerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A listing that was interrupted continues where it stopped."""
+    for number in range(7):
+        await container.upload_blob(f"{number}.csv", b"x")
+    whole = blobs._client.get_container_client(container.container_name).list_blobs
+
+    def small(**options: object) -> object:
+        return whole(**(options | {"results_per_page": 3}))  # type: ignore[arg-type]  # passed on as they came
+
+    monkeypatch.setattr(ContainerClient, "list_blobs", lambda _self, **options: small(**options))
+    first = await anext(blobs.pages(container.container_name, ""))
+    rest = [page async for page in blobs.pages(container.container_name, "", first.cursor)]
+
+    assert [found.path for found in first.arrivals] == ["0.csv", "1.csv", "2.csv"]
+    assert [found.path for page in rest for found in page.arrivals] == ["3.csv", "4.csv", "5.csv", "6.csv"]
+
+
+async def test_block_upload_has_no_md5(blobs: Blobs, container: ContainerClient) -> None:
+    """What was committed as blocks cannot be compared by content."""
+    client = container.get_blob_client("big.bin")
+    await client.stage_block("YQ==", b"x")
+    await client.commit_block_list([BlobBlock("YQ==")])
+
+    (found,) = await listed(blobs, container)
+
+    assert (found.size, found.md5) == (1, None)
+
+
+async def test_staged_blocks_are_no_arrival(blobs: Blobs, container: ContainerClient) -> None:
+    """A file that is still being uploaded is not listed."""
+    await container.get_blob_client("big.bin").stage_block("YQ==", b"x")
+
+    assert await listed(blobs, container) == []
+
+
+async def test_identify_of_a_missing_blob_is_none(blobs: Blobs, container: ContainerClient) -> None:
+    """A blob that is gone is an ordinary outcome."""
+    assert await blobs.identify(arrival(container=container.container_name)) is None
+
+
+async def test_identify_keeps_the_time_of_an_event(blobs: Blobs, container: ContainerClient) -> None:
+    """An event's time stays its own, a sweep's is the blob's."""
+    await container.upload_blob("a.csv", b"x")
+    event = arrival("a.csv", container=container.container_name)
+
+    by_event = await blobs.identify(event)
+    by_sweep = await blobs.identify(replace(event, source=Source.SWEEP))
+
+    assert by_event is not None
+    assert by_sweep is not None
+    assert by_event.committed_at == event.committed_at
+    assert by_sweep.committed_at > event.committed_at
+    assert by_event.version == by_sweep.version != event.version
+
+
+async def test_missing_container_is_unavailable(blobs: Blobs) -> None:
+    """A rule that names a container nobody made fails by itself and says which."""
+    with pytest.raises(BlobsUnavailable, match="Could not list nowhere/x: Blob Storage answered 404 ContainerNotFound"):
+        await anext(blobs.pages("nowhere", "x"))
+
+
+async def test_system_containers_are_not_ours(blobs: Blobs, container: ContainerClient, azurite: Azurite) -> None:
+    """The containers of the Functions host are left out."""
+    async with BlobServiceClient.from_connection_string(azurite.connection_string) as service:
+        await service.create_container(f"azure-webjobs-{uuid.uuid4().hex}")
+
+    found = await blobs.containers()
+
+    assert container.container_name in found
+    assert not [name for name in found if name.startswith("azure-webjobs-")]
+
+
+async def test_server_time_is_the_services(blobs: Blobs) -> None:
+    """Time comes from the service's own answer, aware and in whole seconds."""
+    now = await blobs.server_time()
+
+    assert now.utcoffset() is not None
+    assert now.microsecond == 0
+
+
+async def test_unreachable_storage_shows_no_key(azurite: Azurite) -> None:
+    """When nobody answers, the error says what to check and gives nothing away."""
+    dead = open_blobs(replace(azurite.connection, blob_endpoint="http://127.0.0.1:9/devstoreaccount1"), None)
+
+    with pytest.raises(BlobsUnavailable) as caught:
+        await dead.server_time()
+    await dead.close()
+
+    assert "LANDING_STORAGE" in caught.value.hint
+    assert EMULATOR_KEY not in repr(caught.value)
