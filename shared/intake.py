@@ -93,7 +93,8 @@ class Intake:
             draft = await self._dispatcher.prepared(draft, deadline)
         claim = await self._entries.claim(draft)
         entry = claim.entry
-        logs.fact(f"arrival.{claim.outcome.value}", source=match.arrival.source, **entry.log_fields())
+        fields = {"source": match.arrival.source, "state": entry.state, "result": entry.result}
+        logs.fact(f"arrival.{claim.outcome.value}", **fields, **entry.log_fields())
         if claim.outcome is Claimed.DUPLICATE:
             return await self._suppressed(match.arrival, claim, deadline)
         if entry.state is State.DEAD:

@@ -13,7 +13,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
-
 # Every run is told its entry by this parameter: by it a run of unknown outcome is found again, and a notebook can
 # recognise a file that it has seen before.
 ENTRY_PARAMETER = "landfall_entry"
@@ -172,7 +171,7 @@ class Entry:
 
     def log_fields(self) -> dict[str, object]:
         """Return the fields by which log lines identify the entry."""
-        return {"rule": self.rule, "path": self.arrival.full_path, "entry": self.key[:12], "state": self.state}
+        return {"rule": self.rule, "path": self.arrival.full_path, "entry": self.key[:12]}
 
 
 def entry_key(rule: str, arrival: Arrival) -> str:

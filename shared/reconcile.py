@@ -120,7 +120,8 @@ class Reconciler:
                 )
             if sweep:
                 result.sweeps.append(sweep)
-                logs.fact("sweep.completed", rule=rule.name, complete=sweep.complete, **sweep.counts)
+                if sweep.is_news:
+                    logs.fact("sweep.found", rule=rule.name, complete=sweep.complete, **sweep.counts)
 
         await asyncio.gather(*(one(rule) for rule in self._rules))
 

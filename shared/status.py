@@ -108,7 +108,8 @@ class StatusReader:
                 rule.states[State.SETTLED.value] += 1
                 rule.results[indexed.outcome] += 1
             rule.missed += indexed.source is Source.SWEEP and indexed.outcome not in _NOT_MISSED
-        rule.duplicates += await self._entries.duplicates(partition, since)
+        duplicates = await self._entries.duplicates(partition, since)
+        rule.duplicates += duplicates  # not in one line: `+=` would read before the await, and lose others' counts
 
 
 def _text(time: datetime | None) -> str | None:

@@ -40,6 +40,11 @@ class Sweep:
     counts: Counter[str] = field(default_factory=Counter)  # listed, known, missed, touched, early, gone, ...
     complete: bool = False
 
+    @property
+    def is_news(self) -> bool:
+        """Tell whether it found anything but what was known, or did not get through."""
+        return not self.complete or bool(self.counts.keys() - {"listed", "known", "early"})
+
 
 class Sweeper:
     """Finds missed events."""

@@ -6,6 +6,8 @@ Nothing heavy is imported before the first use: each scale-out of Azure Function
 from __future__ import annotations
 
 import asyncio
+import atexit
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -81,7 +83,13 @@ def service() -> Service:
     loop = asyncio.get_running_loop()
     if loop not in _services:
         _services[loop] = build(os.environ)
+        atexit.register(_leave_quietly)
     return _services[loop]
+
+
+def _leave_quietly() -> None:
+    # A worker gives an app no chance to close its connections, and aiohttp would log each one as an error at exit.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
 
 def build(environment: Mapping[str, str], *, clock: Clock | None = None) -> Service:

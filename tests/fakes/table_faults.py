@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from shared.errors import LedgerUnavailable
@@ -35,7 +36,7 @@ class FaultyTable:
 
     async def transact(self, partition: str, operations: Sequence[Operation]) -> Mapping[str, str]:
         """Apply all operations or none; see Table."""
-        self._count()
+        await self._call()
         if self._repeat:
             self._repeat = False
             self.repeated += 1
@@ -48,12 +49,12 @@ class FaultyTable:
 
     async def read(self, partition: str, key: str) -> Row | None:
         """Return one row, or None; see Table."""
-        self._count()
+        await self._call()
         return await self._table.read(partition, key)
 
     async def range(self, partition: str, start: str, stop: str) -> AsyncIterator[Row]:
         """Yield the rows of a range of keys; see Table."""
-        self._count()
+        await self._call()
         async for row in self._table.range(partition, start, stop):
             yield row
 
@@ -61,7 +62,8 @@ class FaultyTable:
         """Close the table behind."""
         await self._table.close()
 
-    def _count(self) -> None:
+    async def _call(self) -> None:
         self.calls += 1
+        await asyncio.sleep(0)  # a real call lets others have their turn
         if self.down:
             raise LedgerUnavailable("the ledger is down")

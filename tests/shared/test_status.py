@@ -80,3 +80,16 @@ async def test_closed_entries_leave_the_window() -> None:
 
     assert status.since == START + timedelta(days=1, minutes=1)
     assert (status.rules[0].states["settled"], status.rules[0].states["submitted"]) == (0, 1)
+
+
+async def test_duplicates_of_all_partitions_add_up() -> None:
+    """Partitions are counted at the same time, and none overwrites another's count."""
+    world = World()
+    for number in range(12):
+        arrival = world.landing.upload(f"landing/crm/{number}.csv")
+        await world.deliver(arrival)
+        await world.deliver(arrival)
+
+    status = await world.status.read()
+
+    assert status.rules[0].duplicates == 12

@@ -1,0 +1,91 @@
+"""What a person sees: tables on standard output, talk on standard error, JSON for scripts."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from shared.logs import printable
+from shared.model import Result, State
+
+# Output that goes into a file or a pipe has no width of its own: wide enough for the tables, as `ps` does it.
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+talk = Console(stderr=True, highlight=False)
+
+NUMBERS = {"run", "open", "succeeded", "failed", "other", "dead", "missed", "duplicates"}
+_COLOURS = {
+    Result.SUCCEEDED.value: "green",
+    Result.FAILED.value: "red",
+    Result.CANCELLED.value: "yellow",
+    Result.UNKNOWN.value: "yellow",
+    State.DEAD.value: "red",
+    State.SUBMITTED.value: "cyan",
+    State.DISPATCHING.value: "cyan",
+    State.PENDING.value: "cyan",
+}
+
+
+def show_json(value: object) -> None:
+    """Write a value for scripts: one JSON document on standard output, nothing else."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, wide: Sequence[str]) -> None:
+    """Write a table; `wide` names the columns that may be folded, the others are shown whole.
+
+    What blobs are called cannot colour it or break its lines.
+    """
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        header_style="bold",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    for column in columns:
+        numeric = column in NUMBERS or column.startswith("s to")
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold", no_wrap=column not in wide)
+    for row in rows:
+        table.add_row(*(cell(value) for value in row))
+    out.print(table)
+
+
+def cell(value: object) -> str:
+    """Return a value as a table shows it."""
+    if value is None or value == "":
+        return "[dim]-[/dim]"
+    if isinstance(value, float):
+        return f"{value:.1f}"
+    text = str(value)
+    shown = escape(printable(text)) if not text.isprintable() else escape(text)
+    colour = _COLOURS.get(text)
+    return f"[{colour}]{shown}[/{colour}]" if colour else shown
+
+
+def ago(moment: datetime | None, now: datetime) -> str:
+    """Return how long ago something was, as people say it."""
+    return "" if moment is None else span(now - moment)
+
+
+def span(length: timedelta) -> str:
+    """Return a length of time in its largest sensible unit."""
+    seconds = max(0.0, length.total_seconds())
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def as_json(value: Any) -> Any:
+    """Return a value with its datetimes as text."""
+    return value.isoformat(timespec="milliseconds") if isinstance(value, datetime) else value

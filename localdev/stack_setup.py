@@ -1,0 +1,84 @@
+"""What a fresh local stack needs before somebody drops a file: containers, jobs, and rules that are active."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+from azure.core.exceptions import ResourceExistsError
+from azure.storage.blob import BlobServiceClient
+
+from shared import wiring
+from shared.errors import LandfallError, LedgerError
+from shared.rules import Rule
+
+FIRST_PASS_SECONDS = 60.0
+RESULTS_CONTAINER = "curated"
+
+
+class SetupFailed(LandfallError):
+    """The local stack runs, but cannot be made ready."""
+
+
+def create_containers(connection_string: str, rules: Iterable[Rule]) -> None:
+    """Create the landing containers that the rules name, and the one for results. Safe to repeat."""
+    names = {rule.path.container for rule in rules if rule.path.container} | {RESULTS_CONTAINER}
+    with BlobServiceClient.from_connection_string(connection_string) as service:
+        for name in sorted(names):
+            try:
+                service.create_container(name)
+            except ResourceExistsError:
+                continue
+
+
+def create_jobs(workspace_url: str, token: str, folder: Path) -> None:
+    """Create the jobs of a folder of JSON files in a local workspace, except those it has by name. Safe to repeat."""
+    headers = {"Authorization": f"Bearer {token}"}
+    with httpx.Client(base_url=workspace_url, headers=headers, timeout=30) as client:
+        for file in sorted(folder.glob("*.json")):
+            job = json.loads(file.read_text(encoding="utf-8"))
+            listed = client.get("/api/2.2/jobs/list", params={"name": job["name"]})
+            if listed.is_success and listed.json().get("jobs"):
+                continue
+            created = client.post("/api/2.2/jobs/create", json=job)
+            if not created.is_success:
+                raise SetupFailed(f"The workspace refuses the job of {file.name}: {created.text[:500]}")
+
+
+def run_first_pass(host_url: str, timer: str, environment: Mapping[str, str]) -> None:
+    """Run one reconcile pass and wait for it: a rule is active from its first sight on."""
+    asked = datetime.now(UTC)
+    answer = httpx.post(f"{host_url}/admin/functions/{timer}", json={"input": ""}, timeout=30)
+    if not answer.is_success:
+        raise SetupFailed(f"The Functions host does not run {timer}: HTTP {answer.status_code} {answer.text[:500]}")
+    if not asyncio.run(_passed(environment, asked)):
+        raise SetupFailed(
+            f"No reconcile pass ended within {FIRST_PASS_SECONDS:.0f} s.", hint="The host's log says why."
+        )
+
+
+async def _passed(environment: Mapping[str, str], since: datetime) -> bool:
+    service = wiring.build(environment)
+    try:
+        deadline = time.monotonic() + FIRST_PASS_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                standings = await service.bookkeeping.standings()
+                last = await service.bookkeeping.last_pass()
+            except LedgerError:
+                standings, last = {}, None
+            if (
+                last
+                and datetime.fromisoformat(last["started_at"]) >= since
+                and {rule.name for rule in service.rules} <= set(standings)
+            ):
+                return True
+            await asyncio.sleep(0.1)
+    finally:
+        await service.close()
+    return False

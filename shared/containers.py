@@ -1,0 +1,31 @@
+"""What a container may be called, and which containers Azure keeps for itself."""
+
+from __future__ import annotations
+
+import re
+
+from shared.wording import shown
+
+# https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
+_NAME = re.compile(r"[a-z0-9](?:-?[a-z0-9]){2,62}")
+_SPECIAL = ("$root", "$web")
+# Logs of Storage, its change feed, and what the Functions host writes: a job started by these would feed itself.
+_SYSTEM = ("$logs", "$blobchangefeed")
+_SYSTEM_PREFIX = "azure-webjobs-"
+
+
+def is_system_container(name: str) -> bool:
+    """Tell whether Azure writes to this container by itself; no rule ever matches in one."""
+    return name in _SYSTEM or name.startswith(_SYSTEM_PREFIX)
+
+
+def container_fault(name: str) -> str:
+    """Return what is wrong with a container's name in a rule, "" when nothing is."""
+    if is_system_container(name):
+        return f"Azure keeps the container {shown(name)} for itself; no rule may watch it."
+    if name in _SPECIAL or (len(name) <= 63 and _NAME.fullmatch(name)):
+        return ""
+    return (
+        f"{shown(name)} cannot be a container: the first segment names one, "
+        "3 to 63 lower-case letters, digits and single hyphens."
+    )

@@ -1,0 +1,191 @@
+"""Parameter templates: the text a job is given, made of captures and facts about the blob. See docs/rules.md.
+
+Substitution and nothing else: one pass, what a blob's name brings in is never read again, and a placeholder is looked
+up in a table and never evaluated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import quote
+
+from shared.capture_kinds import CaptureKind
+from shared.date_format import DateFormat
+from shared.model import Arrival, Source
+from shared.path_template import Captures
+from shared.template_text import Hole, TemplateError, scan
+from shared.wording import unknown
+
+__all__ = ["Context", "Locations", "ParameterTemplate", "TemplateError", "looks_dynamic"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Locations:
+    """Where the blobs of the landing account can be read."""
+
+    account: str
+    blob_endpoint: str  # https://account.blob.core.windows.net, no trailing slash
+    dfs_host: str | None  # account.dfs.core.windows.net; None where there is none: Azurite
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Context:
+    """All that a parameter can say."""
+
+    rule: str
+    key: str  # of the entry
+    arrival: Arrival
+    captures: Captures
+    locations: Locations
+
+
+def looks_dynamic(value: str) -> bool:
+    """Tell whether Databricks may take a part of the value for a reference such as `{{job.id}}` and replace it.
+
+    https://learn.microsoft.com/azure/databricks/jobs/dynamic-value-references
+    """
+    return "{{" in value or "}}" in value
+
+
+def _https(context: Context) -> str:
+    """Return the blob's URL, percent-encoded."""
+    path = f"{context.arrival.container}/{context.arrival.path}"
+    return f"{context.locations.blob_endpoint}/{quote(path, safe='/$')}"
+
+
+def _abfss(context: Context) -> str:
+    """Return what Spark reads the blob by, the path verbatim; "" where the account has no dfs endpoint."""
+    host, arrival = context.locations.dfs_host, context.arrival
+    return f"abfss://{arrival.container}@{host}/{arrival.path}" if host else ""
+
+
+def _name(arrival: Arrival) -> str:
+    return arrival.path.rpartition("/")[2]
+
+
+def _stem_and_extension(arrival: Arrival) -> tuple[str, str]:
+    name = _name(arrival)
+    stem, _, extension = name.rpartition(".")
+    # `.hidden` and `trailing.` have no extension; all of it is the stem.
+    return (stem, extension) if stem.strip(".") and extension else (name, "")
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+
+
+def _event_time(context: Context) -> str:
+    return _time(context.arrival.committed_at) if context.arrival.source is Source.EVENT else ""
+
+
+# A size, an ETag and the like that nobody told us are "": a job is started all the same.
+VALUES: dict[str, Callable[[Context], str]] = {
+    "blob.uri": lambda context: _abfss(context) or _https(context),
+    "blob.abfss": _abfss,
+    "blob.https": _https,
+    "blob.account": lambda context: context.arrival.account,
+    "blob.container": lambda context: context.arrival.container,
+    "blob.path": lambda context: context.arrival.path,
+    "blob.name": lambda context: _name(context.arrival),
+    "blob.stem": lambda context: _stem_and_extension(context.arrival)[0],
+    "blob.ext": lambda context: _stem_and_extension(context.arrival)[1],
+    "blob.size": lambda context: "" if context.arrival.size is None else str(context.arrival.size),
+    "blob.etag": lambda context: context.arrival.version or "",
+    "blob.content_type": lambda context: context.arrival.content_type or "",
+    "blob.last_modified": lambda context: _time(context.arrival.committed_at),
+    "event.id": lambda context: context.arrival.event_id or "",
+    "event.time": _event_time,
+    "rule.name": lambda context: context.rule,
+    "entry.key": lambda context: context.key,
+    "triggered_by": lambda context: str(context.arrival.source),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Placeholder:
+    name: str
+    date_format: DateFormat | None
+    column: int
+
+    def render(self, context: Context) -> str:
+        if known := VALUES.get(self.name):
+            return known(context)
+        capture = context.captures[self.name]
+        if self.date_format and isinstance(capture.value, datetime):
+            return self.date_format.write(capture.value)
+        return capture.text
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterTemplate:
+    """A parsed parameter. `check` it against the captures of its rule before rendering it."""
+
+    text: str
+    pieces: tuple[str | _Placeholder, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> ParameterTemplate:
+        """Return the template; raises TemplateError with the column within `text`."""
+        pieces: list[str | _Placeholder] = []
+        for piece in scan(text):
+            if isinstance(piece, Hole):
+                pieces.append(_placeholder(piece))
+            elif pieces and isinstance(pieces[-1], str):
+                pieces[-1] += piece.text
+                _refuse_reference(pieces[-1], piece.column)
+            else:
+                pieces.append(piece.text)
+        return cls(text, tuple(pieces))
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Return the names that the template uses."""
+        return frozenset(piece.name for piece in self.pieces if isinstance(piece, _Placeholder))
+
+    def check(self, kinds: Mapping[str, CaptureKind]) -> None:
+        """Raise TemplateError for the first placeholder that a rule with these captures cannot fill."""
+        for piece in self.pieces:
+            if isinstance(piece, _Placeholder):
+                _check(piece, kinds)
+
+    def render(self, context: Context) -> str:
+        """Return the parameter's text. Nothing in it is expanded twice; see `looks_dynamic` before sending it."""
+        return "".join(piece if isinstance(piece, str) else piece.render(context) for piece in self.pieces)
+
+
+def _placeholder(hole: Hole) -> _Placeholder:
+    name, colon, text = hole.content.partition(":")
+    if not name or name != name.strip():
+        raise TemplateError("Braces hold a name, without spaces, such as `{blob.uri}`.", hole.column)
+    if not colon:
+        return _Placeholder(name, None, hole.column)
+    try:
+        return _Placeholder(name, DateFormat.parse(text), hole.column)
+    except TemplateError as error:
+        raise error.shifted(hole.column + len(name) + 1) from None
+
+
+def _refuse_reference(text: str, column: int) -> None:
+    if looks_dynamic(text):
+        raise TemplateError(
+            "Two braces in a row are a reference to Databricks, which a run's parameters cannot hold. "
+            "Put the reference into the job itself, or a space between the braces.",
+            column,
+        )
+
+
+def _check(placeholder: _Placeholder, kinds: Mapping[str, CaptureKind]) -> None:
+    name, wanted = placeholder.name, placeholder.date_format
+    if name not in VALUES and name not in kinds:
+        raise TemplateError(unknown(name, [*kinds, *VALUES], "is no capture and nothing else here"), placeholder.column)
+    if wanted is None:
+        return
+    captured = kinds[name].date_format if name in kinds else None
+    if captured is None:
+        raise TemplateError(f"`{name}` is not a captured date, and only those take a format.", placeholder.column)
+    missing = [letter for letter, _, _ in wanted.fields if letter not in captured.known]
+    if missing:
+        message = f"`%{missing[0]}` is not known of `{name}`, which is captured as `{captured.text}`."
+        raise TemplateError(message, placeholder.column)
