@@ -98,11 +98,10 @@ class Stack:
         create_containers(self.azurite.connection_string, rules)
         self.environment = {
             **LOCAL_SETTINGS,
-            **self.options.settings,
             "AzureWebJobsStorage": self.azurite.connection_string,
             "RULES_FILE": str(self.options.rules.resolve()),
         }
-        self.environment |= self._databricks()
+        self.environment |= {**self._databricks(), **self.options.settings}
         self._say("Functions host")
         self.host_url = self._launch("host", self._host_command(_free_port("host")))
         self._say("First reconcile pass")

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
-from shared.capture_kinds import CaptureKind
-from shared.date_format import DateFormat
 from shared.model import Arrival, Source
 from shared.path_template import Captures
-from shared.template_text import Hole, TemplateError, scan
+from shared.path_template.braces import Hole, TemplateError, scan
+from shared.path_template.capture_kinds import CaptureKind
+from shared.path_template.date_format import DateFormat
 from shared.wording import unknown
 
 __all__ = ["Context", "Locations", "ParameterTemplate", "TemplateError", "looks_dynamic"]

@@ -23,7 +23,7 @@ HOMES = {
     "azure.storage.blob": ("shared.blobs", "localdev", "cli"),
     "azure.storage.queue": ("localdev",),
     "azure.data.tables": ("shared.ledger.azure_table", "localdev"),
-    "azure.identity": ("shared.jobs", "shared.wiring"),
+    "azure.identity": ("shared.jobs", "shared.wiring", "cli"),
     "azure.eventgrid": ("localdev",),
     "httpx": ("shared.jobs", "localdev", "cli"),
     "httpx_aiohttp": ("shared.jobs",),
@@ -34,7 +34,7 @@ HOMES = {
 
 # What a module of the service may import of the service, bottom-up. A layer may use itself and all layers below.
 LAYERS = (
-    ("errors", "secret", "clock", "logs", "model", "durations", "containers"),
+    ("errors", "secret", "clock", "logs", "model", "durations", "containers", "wording"),
     ("storage_connection", "versions", "yaml_source", "path_template"),
     ("settings", "events", "parameters", "landing"),
     ("rules", "ledger", "jobs", "blobs"),

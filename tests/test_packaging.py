@@ -25,7 +25,7 @@ def tracked() -> list[str]:
         text=True,
         check=True,
     )
-    litter = ["local.settings.json", ".landfall/azurite.db", "tests/.hidden/x", "shared-old/x.py", "my_functions/x.py"]
+    litter = ["local.settings.json", ".landfall/azurite.db", "tests/.hidden/x", "my_functions/x.py"]
     return [*listing.stdout.splitlines(), *litter]
 
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.date_format import DateFormat
-from shared.path_parser import LONGEST_TEMPLATE, MOST_CAPTURES, MOST_WILDCARDS
 from shared.path_template import Captures, Mismatch, PathTemplate, TemplateError
+from shared.path_template.date_format import DateFormat
+from shared.path_template.parser import LONGEST_TEMPLATE, MOST_CAPTURES, MOST_WILDCARDS
 from tests.shared.reference_matcher import Sample, paths_for, reference_match, samples
 
 MEET = "Put literal text between them, or leave one out."
@@ -135,15 +135,11 @@ def test_overlong_path_is_a_mismatch() -> None:
     )
 
 
-def best_time(template: PathTemplate, path: str) -> float:
-    """Return the least seconds that one match takes."""
+def processor_time(template: PathTemplate, path: str) -> float:
+    """Return the seconds of this thread's processor time that one match takes."""
+    start = time.thread_time()
     template.match(path)
-    times = []
-    for _ in range(7):
-        start = time.perf_counter()
-        template.match(path)
-        times.append(time.perf_counter() - start)
-    return min(times)
+    return time.thread_time() - start
 
 
 @pytest.mark.parametrize(
@@ -158,10 +154,17 @@ def best_time(template: PathTemplate, path: str) -> float:
 def test_time_grows_no_more_than_linearly(text: str, end: str) -> None:
     """Four times the path takes about four times as long; were it quadratic, it would be 16 times."""
     template = PathTemplate.parse(text)
-    short, long = (best_time(template, "landing/" + "a" * length + end) for length in (1000, 4000))
+    paths = ["landing/" + "a" * length + end for length in (1000, 4000)]
 
-    # A miss can be found so early that the fixed cost counts more than the length.
-    assert long < 10 * max(short, 20e-6)
+    # The least of many: a neighbour on this machine can only add. A miss can be found so early that fixed costs count.
+    short = long = float("inf")
+    for round_ in range(60):
+        short, long = (
+            min(so_far, processor_time(template, path)) for so_far, path in zip((short, long), paths, strict=True)
+        )
+        if round_ >= 5 and long < 10 * max(short, 20e-6):
+            return
+    pytest.fail(f"{long / short:.1f} times as long for four times the path")
 
 
 @pytest.mark.parametrize(
@@ -245,6 +248,11 @@ def test_static_text_and_container(template: str, prefix: str, suffix: str, cont
         ("landing/**/eu/{d:%Y}/*.csv", "landing/a/us/2026/o.csv", "segment 3: `us` is not `eu`"),
         ("landing/**/x/**", "landing/a/b/c", "segments 2 to 4: `a/b/c` does not fit `**/x/**`"),
         ("landing/{a:**}.csv", "landing/a/b.txt", "segments 2 to 3: `a/b.txt` does not fit `{a:**}.csv`"),
+        (
+            "landing/{d:%Y/%m}{x:**}.csv",
+            "landing/2026/02a.txt",
+            "segments 2 to 3: `2026/02a.txt` does not fit `{d:%Y/%m}{x:**}.csv`",
+        ),
         ("landing/{d:%Y/%m}/*", "landing/26/01/a", "segment 2: `26` does not fit `{d:%Y/%m}`"),
         ("landing/{n:int}", "landing/x", "segment 2: `x` is not a number of 1 to 18 digits"),
         ("landing/{n:int}", "landing/" + "1" * 19, f"segment 2: `{'1' * 19}` is not a number of 1 to 18 digits"),
@@ -364,6 +372,6 @@ def test_importing_the_language_does_not_import_re2() -> None:
         "t = PathTemplate.parse('landing/*.csv'); before = {'re2', 'yaml'} & set(sys.modules); "
         "t.match('landing/a.csv'); print(sorted(before), 're2' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603 - the script is ours
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert done.stdout.split() == ["[]", "True"]

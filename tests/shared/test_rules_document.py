@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from shared import capture_kinds, path_mismatch, path_parser, rules_file, yaml_source
-from shared.date_format import WIDTHS
+from shared import rules_file
 from shared.errors import RulesError
 from shared.model import Arrival, JobReference, Source
 from shared.parameters import VALUES, Context, Locations, ParameterTemplate
-from shared.path_template import Captures, Mismatch, PathTemplate
+from shared.path_template import Captures, Mismatch, PathTemplate, TemplateError, capture_kinds, mismatch, parser
+from shared.path_template.date_format import WIDTHS
 from shared.rules import Rule
 from shared.rules_file import parse_rules
-from shared.template_text import TemplateError
+from shared.yaml_source import reader
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
 
@@ -190,18 +190,18 @@ def test_document_tells_the_limits() -> None:
     """The numbers of the specification are those of the code."""
     section = DOCUMENT.partition("### 3.11")[2].partition("###")[0]
 
-    assert f"{path_parser.LONGEST_TEMPLATE:,} characters" in section
-    assert f"{path_parser.MOST_CAPTURES} captures" in section
-    assert f"{path_parser.MOST_WILDCARDS} wildcards" in section
-    assert f"more than {path_mismatch.LONGEST_PATH:,}\ncharacters" in DOCUMENT
-    assert f"{yaml_source.LONGEST_SOURCE // 2**20} MiB, nested at most {yaml_source.DEEPEST} deep" in DOCUMENT
+    assert f"{parser.LONGEST_TEMPLATE:,} characters" in section
+    assert f"{parser.MOST_CAPTURES} captures" in section
+    assert f"{parser.MOST_WILDCARDS} wildcards" in section
+    assert f"more than {mismatch.LONGEST_PATH:,}\ncharacters" in DOCUMENT
+    assert f"{reader.LONGEST_SOURCE // 2**20} MiB, nested at most {reader.DEEPEST} deep" in DOCUMENT
 
 
 def test_document_names_every_reserved_name() -> None:
     """Names that captures cannot have are told."""
     told = DOCUMENT.partition("MUST NOT be `blob`")[2].partition(".")[0]
 
-    assert {"blob", *re.findall(r"`(\w+)`", told)} == path_parser.RESERVED_NAMES
+    assert {"blob", *re.findall(r"`(\w+)`", told)} == parser.RESERVED_NAMES
 
 
 def test_document_names_what_a_choice_refuses() -> None:

@@ -154,7 +154,7 @@ def test_containers_that_exist_are_accepted(container: str) -> None:
     assert rule.path.container == container
 
 
-@pytest.mark.parametrize("container", ["ab", "a" * 64, "a--b", "-ab", "ab-", "a.b", "a_b", "$other"])
+@pytest.mark.parametrize("container", ["ab", "a" * 64, "a-" * 32 + "b", "a--b", "-ab", "ab-", "a.b", "a_b", "$other"])
 def test_containers_that_cannot_exist_are_refused(container: str) -> None:
     """A container's name that Azure refuses would make a rule that never matches."""
     error = refusal(f'version: 1\nrules:\n  - {{name: a, path: "{container}/*", job: {{id: 1}}}}\n')

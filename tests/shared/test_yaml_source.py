@@ -9,8 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import yaml_source
-from shared.yaml_source import Boolean, Mapping, Node, Null, Number, Sequence, Text, read_yaml
+from shared.yaml_source import Boolean, Mapping, Node, Null, Number, Sequence, Text, read_yaml, reader
 
 
 @pytest.fixture(params=["libyaml", "pyyaml"], autouse=True)
@@ -228,6 +227,8 @@ def test_places_are_those_of_the_source() -> None:
     assert isinstance(items, Sequence)
     places = [(node.line, node.column) for node in (first, text, second, items, items.items[0])]
     assert places == [(1, 1), (1, 7), (2, 1), (3, 3), (3, 5)]
+    assert isinstance(text, Text)
+    assert text.place(2) == (1, 9)
 
 
 @pytest.mark.parametrize(
@@ -259,7 +260,7 @@ def test_deep_nesting_is_refused_early() -> None:
 
 def test_overlong_source_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file beyond the limit is not parsed at all."""
-    monkeypatch.setattr(yaml_source, "LONGEST_SOURCE", 10)
+    monkeypatch.setattr(reader, "LONGEST_SOURCE", 10)
 
     assert faults("a: 45678901") == ["1:1: The file has 11 characters; the most is 10."]
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from shared import yaml_nodes as nodes
 from shared.model import ENTRY_PARAMETER, Arrival, Source
-from shared.node_reader import NodeReader
 from shared.parameters import Locations
 from shared.path_template import Captures, Mismatch
 from shared.rules import Match, Rule, Rules
+from shared.rules_file.node_reader import NodeReader
 from shared.wording import shown, unknown
+from shared.yaml_source import nodes
 
 # Where the blobs of examples lie. What only a real blob has (size, event and so on) is empty in an example.
 EXAMPLE_LOCATIONS = Locations(

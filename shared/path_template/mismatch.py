@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from shared.linear_expression import compile_expression
-from shared.path_elements import Capture, Segment, regular_expression
+from shared.path_template.elements import Capture, Segment, regular_expression
+from shared.path_template.linear_expression import compile_expression
 from shared.wording import shown
 
 # Longer than any blob's full path (63 + 1 + 1,024 characters), so that a bound costs nobody a file.
@@ -39,7 +39,7 @@ class _Step:
 
 
 def explain(segments: tuple[Segment, ...], full_path: str) -> str:
-    """Return why the segments of a template do not match; "" when nothing can be found wrong."""
+    """Return why a path that does not match the segments of a template does not."""
     if len(full_path) > LONGEST_PATH:
         return f"the path has {len(full_path)} characters; no blob's has more than {LONGEST_PATH}"
     try:

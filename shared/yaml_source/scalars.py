@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from shared.yaml_nodes import Boolean, Node, Null, Number, Text
+from shared.yaml_source.nodes import Boolean, Node, Null, Number, Text
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 _FLOAT = re.compile(r"-?(?:0|[1-9][0-9]{0,14})\.[0-9]{1,15}")

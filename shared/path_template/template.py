@@ -1,7 +1,4 @@
-"""Path templates: which blobs a rule is for, and what it takes from their paths. docs/rules.md is the specification.
-
-A template costs a string comparison until a path passes it; only then is its expression compiled.
-"""
+"""A template that can be matched: it costs a string comparison, and a regular expression once a path passes that."""
 
 from __future__ import annotations
 
@@ -9,15 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
-from shared.capture_kinds import CaptureKind, Value
-from shared.linear_expression import LinearExpression, compile_expression
-from shared.path_elements import Capture as CaptureElement
-from shared.path_elements import Segment, literal_runs, regular_expression
-from shared.path_mismatch import LONGEST_PATH, Mismatch, explain
-from shared.path_parser import parse_segments
-from shared.template_text import TemplateError
-
-__all__ = ["Capture", "Captures", "Mismatch", "PathTemplate", "TemplateError", "Value"]
+from shared.path_template.capture_kinds import CaptureKind, Value
+from shared.path_template.elements import Capture as CaptureElement
+from shared.path_template.elements import Segment, literal_runs, regular_expression
+from shared.path_template.linear_expression import LinearExpression, compile_expression
+from shared.path_template.mismatch import LONGEST_PATH, Mismatch, explain
+from shared.path_template.parser import parse_segments
 
 
 @dataclass(frozen=True, slots=True)

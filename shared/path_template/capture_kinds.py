@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
-from shared.date_format import DateFormat
-from shared.template_text import TemplateError
+from shared.path_template.braces import TemplateError
+from shared.path_template.date_format import DateFormat
 from shared.wording import shown
 
 Value = str | int | datetime

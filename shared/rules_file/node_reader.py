@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from shared import yaml_nodes as nodes
 from shared.errors import Fault
-from shared.template_text import TemplateError
+from shared.path_template.braces import TemplateError
 from shared.wording import unknown
+from shared.yaml_source import nodes
 
 _KINDS: dict[type[nodes.Node], str] = {
     nodes.Text: "text",

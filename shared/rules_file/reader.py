@@ -1,22 +1,21 @@
-"""Reads a rules file: all that is wrong with it at once, each fault with line and column. See docs/rules.md."""
+"""Reads a rules file: all that is wrong with it at once, each fault with line and column."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-from shared import yaml_nodes as nodes
 from shared.containers import container_fault, is_system_container
 from shared.errors import RulesError
 from shared.model import ENTRY_PARAMETER, JobReference
-from shared.node_reader import NodeReader
 from shared.parameters import ParameterTemplate
 from shared.path_template import PathTemplate
-from shared.rule_examples import Examples, check_examples, read_examples
+from shared.path_template.braces import TemplateError
 from shared.rules import Rule, Rules
-from shared.template_text import TemplateError
+from shared.rules_file.examples import Examples, check_examples, read_examples
+from shared.rules_file.node_reader import NodeReader
 from shared.wording import shown
-from shared.yaml_source import read_yaml
+from shared.yaml_source import nodes, read_yaml
 
 FILE_KEYS = ("version", "defaults", "rules")
 DEFAULTS_KEYS = ("notebook_params",)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from shared.capture_kinds import CaptureKind
+from shared.path_template.capture_kinds import CaptureKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,4 @@
-"""Strict YAML: the part of the language that says the same to every reader, as nodes that know where they stand.
-
-Built on the events of PyYAML's parser, libyaml's where it is installed. No object is ever constructed from a tag,
-nothing recurses, and anchors, aliases, merge keys and tags are refused: a rules file is data.
-"""
+"""Turns the events of PyYAML's parser, libyaml's where it is installed, into nodes; nothing here recurses."""
 
 from __future__ import annotations
 
@@ -14,14 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from shared.errors import Fault
 from shared.wording import shown
-from shared.yaml_nodes import Boolean, Invalid, Mapping, Node, Null, Number, Sequence, Text
-from shared.yaml_scalars import read_plain, surprise
-from shared.yaml_syntax import syntax_fault
+from shared.yaml_source.nodes import Invalid, Mapping, Node, Sequence, Text
+from shared.yaml_source.scalars import read_plain, surprise
+from shared.yaml_source.syntax import syntax_fault
 
 if TYPE_CHECKING:
     from yaml import events
-
-__all__ = ["Boolean", "Document", "Invalid", "Mapping", "Node", "Null", "Number", "Sequence", "Text", "read_yaml"]
 
 LONGEST_SOURCE = 32 * 1024 * 1024
 DEEPEST = 32

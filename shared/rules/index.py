@@ -8,34 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from operator import itemgetter
-from typing import Generic, Protocol, TypeVar
 
-from shared.path_template import PathTemplate
-
-
-class HasPath(Protocol):
-    """Anything that is found by its path template."""
-
-    @property
-    def path(self) -> PathTemplate:
-        """Return the template."""
+from shared.rules.rule import Rule
 
 
-Item = TypeVar("Item", bound=HasPath)
-
-
-class RuleIndex(Generic[Item]):
+class RuleIndex:
     """The rules by static prefix; made once, never changed."""
 
-    def __init__(self, rules: Iterable[Item]) -> None:
-        self._by_prefix: dict[str, list[tuple[int, str, str, Item]]] = {}
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self._by_prefix: dict[str, list[tuple[int, str, str, Rule]]] = {}
         for order, rule in enumerate(rules):
             path = rule.path
             entry = (order, path.static_suffix, path.static_middle, rule)
             self._by_prefix.setdefault(path.static_prefix, []).append(entry)
         self._lengths = sorted({len(prefix) for prefix in self._by_prefix})
 
-    def candidates(self, full_path: str) -> list[Item]:
+    def candidates(self, full_path: str) -> list[Rule]:
         """Return the rules whose literal beginning, end and middle the path has, in the order of the file."""
         buckets = [
             bucket

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from shared.capture_kinds import parse_kind
-from shared.path_elements import ANY_CHARACTER, ANY_TEXT, Capture, Element, Literal, Segment
-from shared.template_text import Hole, Plain, TemplateError, scan
+from shared.path_template.braces import Hole, Plain, TemplateError, scan
+from shared.path_template.capture_kinds import parse_kind
+from shared.path_template.elements import ANY_CHARACTER, ANY_TEXT, Capture, Element, Literal, Segment
 from shared.wording import shown
 
 # A blob's name has at most 1,024 characters and its container 63; the rest is for what braces add.

@@ -1,0 +1,47 @@
+# Everything a developer needs; a plain Python 3.11 to 3.13 and Node.js 20 are enough. `make help` lists it.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SOURCES := function_app.py functions shared cli localdev bench tests
+
+.PHONY: help demo up test lint format bench clean
+
+help: ## Show this help
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
+
+demo: $(READY) ## Drop real files, lose and repeat their events, and show that each ran once
+	@$(BIN)/landfall demo
+
+up: $(READY) ## Start everything on this laptop; drop your own files with `landfall drop`
+	@$(BIN)/landfall up
+
+test: $(READY) lint ## Lint, types, unit, Azurite and acceptance tests
+	@$(BIN)/python -m pytest -q
+
+lint: $(READY) ## Lint, format and types
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/mypy
+
+format: $(READY) ## Format the code
+	@$(BIN)/ruff check --fix-only --quiet $(SOURCES)
+	@$(BIN)/ruff format $(SOURCES)
+
+bench: $(READY) ## Measure dispatch, the Jobs client and the imports, each beside its peers
+	@$(BIN)/python bench/imports.py
+	@$(BIN)/python bench/jobs_client.py
+	@$(BIN)/python bench/dispatch.py
+
+clean: ## Remove what was installed and what the local stack remembers
+	@rm -rf $(VENV) localdev/node_modules .landfall
+
+$(READY): requirements.txt requirements-dev.txt pyproject.toml localdev/package-lock.json
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "Landfall needs Python 3.11 to 3.13, and $(PYTHON) is $$($(PYTHON) --version 2>&1). Try make PYTHON=python3.13"; exit 1; }
+	@echo "Installing into $(VENV) (once, about a minute) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@$(BIN)/python -m localdev.azurite_package
+	@touch $@

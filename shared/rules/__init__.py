@@ -1,0 +1,13 @@
+"""The rules, and which of them an arrival is for. docs/rules.md is the specification; `rules_file` reads them.
+
+Everything that asks which job a blob starts asks here: the live path, the sweep, a backfill, `explain` and the
+examples in the rules file. A preview that ran other code would lie.
+"""
+
+from __future__ import annotations
+
+from shared.parameters import Locations
+from shared.rules.rule import Match, Rule
+from shared.rules.rule_set import Explanation, Rules
+
+__all__ = ["Explanation", "Locations", "Match", "Rule", "Rules"]
