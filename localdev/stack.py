@@ -162,7 +162,11 @@ class Stack:
                 )
             return [func, "start", "--port", str(port)]
         state = str(self.options.state / "host")
-        return supervised("localdev.functions_host", "--app", str(APP_ROOT), "--port", str(port), "--state", state)
+        # Only what this stack says counts, and not what somebody prepared for `func start`.
+        settings = self.options.state / "no-settings.json"
+        settings.write_text("{}", encoding="utf-8")
+        places = ("--app", str(APP_ROOT), "--state", state, "--settings", str(settings))
+        return supervised("localdev.functions_host", *places, "--port", str(port))
 
     def _simulator_command(self, rules: Rules) -> list[str]:
         # As an event subscription's filter would: nothing from containers that no rule watches.
