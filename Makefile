@@ -14,7 +14,7 @@ demo: $(READY) ## Drop real files, lose and repeat their events, and show that e
 	@$(BIN)/landfall demo
 
 up: $(READY) ## Start everything on this laptop; drop your own files with `landfall drop`
-	@$(BIN)/landfall up
+	@$(BIN)/landfall up || [ $$? -eq 130 ]  # Ctrl-C is how it ends
 
 test: $(READY) lint ## Lint, types, unit, Azurite and acceptance tests
 	@$(BIN)/python -m pytest -q

@@ -57,8 +57,11 @@ def _wait() -> None:
 
 
 def _show(name: str, line: str) -> None:
-    if name == "host" and ".User " in line:
-        talk.print(line.split(".User ", 1)[1], markup=False, soft_wrap=True)
+    """Show a fact of the app; a pass that had nothing to do is not worth a line every ten seconds."""
+    _, _, fact = line.partition(".User ")
+    idle = fact.startswith("pass.completed") and "due=0" in fact and "missed=0" in fact and "failures=0" in fact
+    if name == "host" and fact and not idle:
+        talk.print(fact, markup=False, soft_wrap=True)
 
 
 def _welcome(stack: Stack) -> str:

@@ -6,12 +6,14 @@ never ran makes the next generation (rule R3).
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Protocol
 
 from shared import logs
 from shared.clock import Clock, Deadline
 from shared.errors import JobsError, LedgerError
+from shared.jobs import RunOutput
 from shared.ledger import Entries
 from shared.model import Entry, Result, Run, State, Verdict
 from shared.settings import Settings
@@ -21,6 +23,8 @@ _RESULTS = {
     Verdict.FAILED: Result.FAILED,
     Verdict.CANCELLED: Result.CANCELLED,
 }
+# A run of many tasks usually fails in one of the first; each look costs a call.
+MOST_OUTPUTS = 5
 LONGEST_INTERVAL = timedelta(minutes=10)
 # A run that never ran says that its job is full or switched off: wait longer with each generation.
 FIRST_NEW_GENERATION = timedelta(seconds=30)
@@ -32,6 +36,9 @@ class Runs(Protocol):
 
     async def get_run(self, run_id: int, deadline: Deadline) -> Run | None:
         """Return a run, or None when Databricks does not know it (any more)."""
+
+    async def get_output(self, task_run_id: int, deadline: Deadline) -> RunOutput:
+        """Return what the run of one task has left behind."""
 
 
 class Settler:
@@ -64,11 +71,22 @@ class Settler:
         return await self._closed(
             entry,
             _RESULTS[run.verdict],
-            reason="" if run.verdict is Verdict.SUCCEEDED else f"{run.state}: {run.message}"[:500],
+            reason=await self._why(run, deadline),
             run_url=run.page_url,
             run_started_at=run.started_at,
             run_ended_at=run.ended_at,
         )
+
+    async def _why(self, run: Run, deadline: Deadline) -> str:
+        """Return why a run did not succeed: the error of its task where Databricks tells it, best effort."""
+        if run.verdict is Verdict.SUCCEEDED:
+            return ""
+        error = ""
+        if run.verdict is Verdict.FAILED:
+            for task_run_id in run.task_run_ids[:MOST_OUTPUTS]:
+                with suppress(JobsError):
+                    error = error or (await self._runs.get_output(task_run_id, deadline)).error
+        return f"{run.state}: {error or run.message}"[:500]
 
     async def _closed(self, entry: Entry, result: Result, **changes: object) -> Entry:
         settled = await self._moved(

@@ -27,7 +27,8 @@ def describe(values):
     return described
 
 
-columns = {name: describe([row[name] for row in rows]) for name in rows[0]} if rows else {}
+names = [name for name in rows[0] if name] if rows else []
+columns = {name: describe([row[name] for row in rows]) for name in names}
 
 # COMMAND ----------
 

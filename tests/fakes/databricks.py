@@ -10,6 +10,7 @@ from datetime import datetime
 
 from shared.clock import Clock, Deadline
 from shared.errors import JobMissing, JobsError
+from shared.jobs import RunOutput
 from shared.model import Run, RunRequest, Verdict
 
 
@@ -22,6 +23,7 @@ class FakeDatabricks:
         self._failures: list[tuple[JobsError, bool]] = []
         self.jobs = {"ETL": 7}
         self.runs: dict[int, Run] = {}
+        self.errors: dict[int, str] = {}  # of tasks' runs: run 101 has the tasks 1011 and 1012
         self.sent: list[RunRequest] = []
         self.calls: Counter[str] = Counter()
         self.unreadable: JobsError | None = None
@@ -63,6 +65,14 @@ class FakeDatabricks:
             raise self.unreadable
         return self.runs.get(run_id)
 
+    async def get_output(self, task_run_id: int, deadline: Deadline) -> RunOutput:
+        """Return the output that a test has given a task's run."""
+        del deadline
+        self.calls["get_output"] += 1
+        if self.unreadable:
+            raise self.unreadable
+        return RunOutput(result="", error=self.errors.get(task_run_id, ""), error_trace="", logs="", truncated=False)
+
     async def list_runs(
         self, job_id: int, deadline: Deadline, *, started_after: datetime | None = None
     ) -> AsyncIterator[Run]:
@@ -94,4 +104,5 @@ class FakeDatabricks:
             ended_at=None,
             page_url=f"https://workspace/run/{run_id}",
             parameters=json.loads(request.body)["notebook_params"],
+            task_run_ids=(run_id * 10 + 1, run_id * 10 + 2),
         )

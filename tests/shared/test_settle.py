@@ -57,6 +57,14 @@ async def test_failed_run_says_why(world: World) -> None:
     assert (await passed(world)).reason == "INTERNAL_ERROR/FAILED: as told"
 
 
+async def test_failed_run_tells_the_error_of_its_task(world: World) -> None:
+    """Where Databricks tells what went wrong in the notebook, that is the reason, and not its general words."""
+    world.databricks.errors[1012] = "ValueError: 7 missing values"
+    world.databricks.end(101, Verdict.FAILED, "INTERNAL_ERROR/FAILED")
+
+    assert (await passed(world)).reason == "INTERNAL_ERROR/FAILED: ValueError: 7 missing values"
+
+
 async def test_active_run_stays_submitted(world: World) -> None:
     """A 200 from run-now is no result: until the run has ended the entry is open and due again."""
     entry = await passed(world)
