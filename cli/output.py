@@ -44,7 +44,7 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[objec
     What blobs are called cannot colour it or break its lines.
     """
     table = Table(
-        title=title,
+        title=visible(title),
         title_justify="left",
         title_style="bold",
         header_style="bold",
@@ -67,9 +67,13 @@ def cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.1f}"
     text = str(value)
-    shown = escape(printable(text)) if not text.isprintable() else escape(text)
     colour = _COLOURS.get(text)
-    return f"[{colour}]{shown}[/{colour}]" if colour else shown
+    return f"[{colour}]{visible(text)}[/{colour}]" if colour else visible(text)
+
+
+def visible(text: str) -> str:
+    """Return text that a terminal shows as it is: nothing in it is obeyed as markup or as an escape sequence."""
+    return escape(text if text.isprintable() else printable(text))
 
 
 def ago(moment: datetime | None, now: datetime) -> str:

@@ -29,7 +29,8 @@ START_SECONDS = 60.0
 WATCH_SECONDS = 0.5
 PREFERRED_PORTS = {"host": 7071, "workspace": 8765}
 TIMER = "on_reconcile_timer"
-_URL = re.compile(r"(http://127\.0\.0\.1:\d+)")
+# func says localhost; it listens at 127.0.0.1, and `localhost` may mean ::1.
+_URL = re.compile(r"http://(?:127\.0\.0\.1|localhost):(\d+)")
 # What Landfall waits for in Azure is minutes; on a laptop somebody sits in front of it.
 LOCAL_SETTINGS = {
     "FUNCTIONS_WORKER_RUNTIME": "python",
@@ -194,7 +195,8 @@ class Stack:
             on_line=self._on_line,
         )
         self.children[name] = child
-        return child.start(START_SECONDS)
+        port = child.start(START_SECONDS)
+        return f"http://127.0.0.1:{port}"
 
     def _write_description(self) -> None:
         """Tell the other commands, in other terminals, where this stack is."""

@@ -83,26 +83,25 @@ class Dispatcher:
         self._settings = settings
         self._randomness = randomness
 
-    async def prepared(self, entry: Entry, deadline: Deadline) -> Entry:
-        """Return a new entry as it is best claimed; writes nothing.
+    def prepared(self, entry: Entry, deadline: Deadline) -> Entry:
+        """Return a new entry as it is best claimed; asks nobody and writes nothing.
 
         That is leased with its request frozen, so that run-now may follow at once and the claim is the only round
-        trip before it, or PENDING when its job cannot be started now.
+        trip before it. Otherwise PENDING: due later when its rule is held back, due now when its job must be looked
+        up first, for a claim never waits for Databricks.
         """
         holding = self._breakers.holding(entry.rule)
         if holding:
             return entry.evolve(due_at=holding.until, reason=holding.reason)
-        if deadline.remaining() < LEAST_SECONDS:
+        job_id = self._directory.known(entry.job)
+        if job_id is None or deadline.remaining() < LEAST_SECONDS:
             return entry
-        try:
-            return await self._leased(entry, deadline)
-        except JobsError as error:
-            return entry.evolve(**await self._put_back(entry, error))
+        return self._leased(entry, job_id)
 
     async def start(self, entry: Entry, deadline: Deadline) -> Entry:
         """Start, or start again, an entry that is due; return it as it stands afterwards.
 
-        Safe to repeat and to run twice at once: one of the two takes the lease. Raises LedgerUnavailable.
+        Safe to repeat and to run twice at once: one of the two takes the lease. Never raises what it expects.
         """
         if self._breakers.holding(entry.rule) or deadline.remaining() < LEAST_SECONDS:
             return entry
@@ -127,12 +126,15 @@ class Dispatcher:
         finally:
             learning.cancel()
 
-    async def _leased(self, entry: Entry, deadline: Deadline) -> Entry:
-        """Return the entry as DISPATCHING with its request frozen; resolving the job may raise a JobsError."""
+    async def _job_id(self, entry: Entry, deadline: Deadline) -> int:
+        return entry.request.job_id if entry.request else await self._directory.resolve(entry.job, deadline)
+
+    def _leased(self, entry: Entry, job_id: int) -> Entry:
+        """Return the entry as DISPATCHING with its request frozen."""
         now = self._clock.now()
         return entry.evolve(
             state=State.DISPATCHING,
-            request=entry.request or self._frozen(entry, await self._directory.resolve(entry.job, deadline)),
+            request=entry.request or self._frozen(entry, job_id),
             first_sent_at=entry.first_sent_at or now,
             due_at=now + self._settings.dispatch_lease,
             reason="",
@@ -189,18 +191,19 @@ class Dispatcher:
         try:
             moved = await self._entries.move(entry, **changes)
         except LedgerError as error:
-            logs.warning("entry.unrecorded", reason=error, **entry.log_fields())
-            return entry
+            return _unrecorded(entry, error)
         if moved.state is State.DEAD:
             logs.error("entry.dead", reason=moved.reason, **moved.log_fields())
         return moved
 
     async def _send_again(self, entry: Entry, deadline: Deadline, **changes: object) -> Entry:
         try:
-            leased = await self._leased(entry, deadline)
-            leased = await self._entries.write(entry, leased.evolve(**changes))
+            leased = self._leased(entry, await self._job_id(entry, deadline)).evolve(**changes)
+            leased = await self._entries.write(entry, leased)
         except LedgerConflict:
             return entry  # somebody else has it
+        except LedgerError as error:
+            return _unrecorded(entry, error)
         except JobsError as error:
             return await self._unstarted(entry, error)
         return await self.send(leased, deadline)
@@ -251,3 +254,8 @@ class Dispatcher:
         """Return how long to wait after so many failed attempts: full jitter, so that a storm spreads out."""
         longest: timedelta = min(FIRST_DELAY * 2 ** min(attempts, 10), LONGEST_DELAY)
         return longest * (0.5 + self._randomness.random() / 2)
+
+
+def _unrecorded(entry: Entry, error: LedgerError) -> Entry:
+    logs.warning("entry.unrecorded", reason=error, **entry.log_fields())
+    return entry

@@ -73,7 +73,7 @@ class Intake:
         return [await self._claim(match, deadline) for match in matches]
 
     async def _receive_one(self, arrival: Arrival, deadline: Deadline) -> list[Claim]:
-        if arrival.account and arrival.account != self._locations.account:
+        if arrival.account and arrival.account.lower() != self._locations.account.lower():
             reason = f"account {arrival.account} is not watched, {self._locations.account} is"
             _log_ignored(Ignored(reason=reason, subject=arrival.full_path, event_id=arrival.event_id or ""))
             return []
@@ -90,7 +90,7 @@ class Intake:
     async def _claim(self, match: Match, deadline: Deadline) -> Claim:
         draft = self._draft(match)
         if draft.is_open:
-            draft = await self._dispatcher.prepared(draft, deadline)
+            draft = self._dispatcher.prepared(draft, deadline)
         claim = await self._entries.claim(draft)
         entry = claim.entry
         fields = {"source": match.arrival.source, "state": entry.state, "result": entry.result}
@@ -101,7 +101,7 @@ class Intake:
             logs.error("entry.dead", reason=entry.reason, **entry.log_fields())
         if entry.state is State.DISPATCHING:
             return replace(claim, entry=await self._dispatcher.send(entry, deadline))
-        return claim
+        return await self._started(claim, deadline)
 
     async def _suppressed(self, arrival: Arrival, claim: Claim, deadline: Deadline) -> Claim:
         """Count a duplicate, and use the occasion to start an entry that somebody left overdue."""
@@ -111,8 +111,12 @@ class Intake:
                 await self._entries.count_duplicate(claim.entry, now)
             except LedgerError as error:
                 logs.warning("duplicate.uncounted", reason=error, **claim.entry.log_fields())
-        due_at = claim.entry.due_at
-        if due_at and due_at <= now and claim.entry.state in {State.PENDING, State.DISPATCHING}:
+        return await self._started(claim, deadline)
+
+    async def _started(self, claim: Claim, deadline: Deadline) -> Claim:
+        """Start the entry of a claim if it is due and has no run."""
+        due_at, startable = claim.entry.due_at, {State.PENDING, State.DISPATCHING}
+        if due_at and due_at <= self._clock.now() and claim.entry.state in startable:
             return replace(claim, entry=await self._dispatcher.start(claim.entry, deadline))
         return claim
 

@@ -27,15 +27,19 @@ class JobDirectory:
         self._clock = clock
         self._known: dict[str, tuple[int, datetime]] = {}
 
-    async def resolve(self, job: JobReference, deadline: Deadline) -> int:
-        """Return the job's id. Raises the JobsError of the look-up."""
+    def known(self, job: JobReference) -> int | None:
+        """Return the job's id if that takes no call, None otherwise."""
         if job.id is not None:
             return job.id
-        name = job.name or ""
-        job_id, until = self._known.get(name, (0, self._clock.now()))
-        if until <= self._clock.now():
-            job_id = await self._finder.find_job(name, deadline)
-            self._known[name] = (job_id, self._clock.now() + REMEMBERED)
+        job_id, until = self._known.get(job.name or "", (None, None))
+        return job_id if until and until > self._clock.now() else None
+
+    async def resolve(self, job: JobReference, deadline: Deadline) -> int:
+        """Return the job's id, asking for it where it is not known. Raises the JobsError of the look-up."""
+        job_id = self.known(job)
+        if job_id is None:
+            job_id = await self._finder.find_job(job.name or "", deadline)
+            self._known[job.name or ""] = (job_id, self._clock.now() + REMEMBERED)
         return job_id
 
     def forget(self, job: JobReference) -> None:

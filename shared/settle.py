@@ -25,6 +25,8 @@ _RESULTS = {
 }
 # A run of many tasks usually fails in one of the first; each look costs a call.
 MOST_OUTPUTS = 5
+# While Databricks is away one entry must not hold up the pass with its retries.
+READ_SECONDS = 10.0
 LONGEST_INTERVAL = timedelta(minutes=10)
 # A run that never ran says that its job is full or switched off: wait longer with each generation.
 FIRST_NEW_GENERATION = timedelta(seconds=30)
@@ -57,6 +59,7 @@ class Settler:
         """
         if entry.run_id is None:
             raise ValueError(f"entry {entry.key} has no run to settle")
+        deadline = Deadline(self._clock, min(deadline.remaining(), READ_SECONDS))
         try:
             run = await self._runs.get_run(entry.run_id, deadline)
         except JobsError as error:

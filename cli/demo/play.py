@@ -23,6 +23,7 @@ from shared.wiring import Service
 
 POLL_SECONDS = 0.3
 CALL_SECONDS = 30.0
+WANTED = len([planned for planned in PLAN if planned.rule])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +71,7 @@ class Player:
                 if is_overwrite(index):
                     await self._follow(service, progress, lambda: planned.target in self._claimed())  # noqa: B023 - awaited inside the round
                 await asyncio.to_thread(self._drop, planned)
+                progress(self._settled(), WANTED)
             await self._follow(service, progress, self._is_settled)
             return await self._outcome(service)
         finally:
@@ -100,7 +102,7 @@ class Player:
         while not done() and time.monotonic() < self._until:
             with suppress(LandfallError):  # an outage is part of some performances: look again
                 await self._look(service)
-            progress(self._settled(), len([one for one in PLAN if one.rule]))
+            progress(self._settled(), WANTED)
             await asyncio.sleep(POLL_SECONDS)
 
     async def _look(self, service: Service) -> None:

@@ -7,17 +7,22 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import httpx
 import pytest
+from azure.storage.blob import BlobServiceClient
 
 from localdev.azurite import Azurite
+from localdev.stack import Stack, StackOptions
 from tests.acceptance.conftest import Performance, after
+from tests.fakes.waiting import block_until
 
 pytestmark = pytest.mark.acceptance
 ROOT = Path(__file__).parent.parent.parent
-OUTAGE_SECONDS = 12.0
+OUTAGE_SECONDS = 15.0
 
 
 @pytest.mark.parametrize("schema", ["eventgrid", "cloudevents"])
@@ -55,10 +60,10 @@ def test_host_killed_again_and_again_costs_nothing(performance: Performance) -> 
 
 
 @pytest.mark.parametrize(
-    ("process", "words"),
-    [("azurite", "Could not"), ("workspace", "run.unstarted why=JobsBusy")],
+    ("process", "settled", "words"),
+    [("azurite", 2, "Could not"), ("workspace", 0, "run.unstarted why=JobsBusy"), ("workspace", 4, "run.unread")],
 )
-def test_outage_costs_nothing(performance: Performance, process: str, words: str) -> None:
+def test_outage_costs_nothing(performance: Performance, process: str, settled: int, words: str) -> None:
     """With Azurite or the workspace away in the middle nothing is lost, nothing runs twice, and the log says why."""
     stack = performance.stack
 
@@ -66,7 +71,7 @@ def test_outage_costs_nothing(performance: Performance, process: str, words: str
         stack.pause(process)
         after(OUTAGE_SECONDS, partial(stack.resume, process))
 
-    report = performance.play((2, outage))
+    report = performance.play((settled, outage))
 
     assert report.faults == ()
     assert words in performance.log("host") + performance.log("events")
@@ -136,3 +141,51 @@ def test_bad_start_is_one_clear_message(
     assert done.returncode == 1, done.stdout + done.stderr
     assert all(word in done.stderr for word in words), done.stderr
     assert "Traceback" not in done.stderr
+
+
+FUNC = """#!/bin/sh
+# Stands in for Azure Functions Core Tools: the same command, the same environment, the same words when it is ready.
+test "$1" = start && test "$2" = --port || exit 64
+echo "Functions:"
+echo "        http_status: [GET] http://localhost:$3/api/status"
+exec "{python}" -m localdev.functions_host --app . --port "$3"
+"""
+
+
+def test_func_serves_where_it_is_installed(
+    stack_options: StackOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `--host func` the stack runs `func start` in the app's folder and waits until its functions answer."""
+    func = tmp_path / "bin" / "func"
+    func.parent.mkdir()
+    func.write_text(FUNC.format(python=sys.executable))
+    func.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{func.parent}{os.pathsep}{os.environ['PATH']}")
+
+    with Stack(replace(stack_options, host="func")) as stack:
+        answer = httpx.get(f"{stack.host_url}/api/status", timeout=30)
+
+    assert answer.status_code == 200
+    assert [rule["rule"] for rule in answer.json()["rules"]] == ["climate", "economy", "inbox", "quality"]
+
+
+def test_wrong_token_trips_the_breaker_and_says_so(stack_options: StackOptions) -> None:
+    """With a token that Databricks refuses, files wait, nothing is lost, and status and log name the reason."""
+    wrong = replace(stack_options, settings={**stack_options.settings, "DATABRICKS_TOKEN": "wrong"})
+    with Stack(wrong) as stack:
+        with BlobServiceClient.from_connection_string(stack.azurite.connection_string) as storage:
+            storage.get_blob_client("landing", "quality/x.csv").upload_blob(b"a,b\n1,2\n")
+
+        def breaker() -> dict[str, str] | None:
+            rules = httpx.get(f"{stack.host_url}/api/status", timeout=30).json()["rules"]
+            found: dict[str, str] | None = next(rule["breaker"] for rule in rules if rule["rule"] == "quality")
+            return found
+
+        block_until(lambda: breaker() is not None, 30)
+        reason = (breaker() or {})["reason"]
+        log = (stack.options.state / "logs" / "host.log").read_text(encoding="utf-8")
+
+    assert "403" in reason or "token" in reason
+    assert "breaker.tripped rule=quality" in log
+    assert "wrong" not in log.replace("went wrong", "")
+    assert "Traceback" not in log

@@ -27,7 +27,7 @@ class FakeDatabricks:
         self.sent: list[RunRequest] = []
         self.calls: Counter[str] = Counter()
         self.unreadable: JobsError | None = None
-        self.on_call: Callable[[], None] = lambda: None  # when run-now is called
+        self.on_call: Callable[[], None] = lambda: None  # when run-now is called, or a job looked up
         self.on_answer: Callable[[], None] = lambda: None  # when it has started a run
 
     def fail_next(self, error: JobsError, *, times: int = 1, after: bool = False) -> None:
@@ -89,6 +89,7 @@ class FakeDatabricks:
         """Return the id of the only job of this name."""
         del deadline
         self.calls["find_job"] += 1
+        self.on_call()
         if name not in self.jobs:
             raise JobMissing(f"There is no job called {name!r}.")
         return self.jobs[name]

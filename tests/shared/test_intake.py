@@ -51,6 +51,16 @@ async def test_one_ledger_round_trip_precedes_run_now(world: World) -> None:
     assert calls_at_run_now == [before + 1]
 
 
+async def test_claim_does_not_wait_for_databricks(world: World) -> None:
+    """While the job is looked up for the first time, the entry is in the ledger already."""
+    calls: list[int] = []
+    world.databricks.on_call = lambda: calls.append(world.table.calls)
+    claim = await world.drop("landing/crm/orders.csv")
+
+    assert calls[0] == 1
+    assert claim.entry.state is State.SUBMITTED
+
+
 async def test_request_is_frozen_before_it_is_sent(world: World) -> None:
     """The token and the bytes are in the ledger before Databricks sees them (rule R2)."""
     world.databricks.fail_next(JobsBusy("slow down"))
