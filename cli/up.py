@@ -39,6 +39,8 @@ def up(
         host=host,
         schema=events,
         remote=workspace == "remote",
+        host_port=7071,  # as `func start`
+        workspace_port=8765,
     )
     show = None if quiet else _show
     with Stack(options, say=lambda text: talk.print(f"… {text}", markup=False), on_line=show) as stack:

@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import atexit
 import fcntl
-import secrets
 from dataclasses import astuple
 from pathlib import Path
 from typing import IO, Self
 
 from localdev.azurite_package import FOLDER, ensure_installed, find_node
 from localdev.azurite_process import HOST, SERVICES, AzuriteError, AzuriteProcess, Ports, PortTaken, started
+from localdev.ports import random_ports
 from shared.secret import Secret
 from shared.storage_connection import EMULATOR_ACCOUNT, EMULATOR_KEY, StorageConnection
 
-# Below the ports that Linux (32768) and macOS (49152) give to outgoing connections: while Azurite is stopped, no
-# client can be handed one of its ports, so that it can come back on them.
-_PORTS_TO_CHOOSE_FROM = range(20000, 32768)
 _PORT_CHOICES = 10
 _PORT_TRIES = 3  # where the ports are given, or known from before
 
@@ -156,7 +153,7 @@ class Azurite:
 
 
 def _choose_ports() -> Ports:
-    blob, queue, table = secrets.SystemRandom().sample(_PORTS_TO_CHOOSE_FROM, 3)
+    blob, queue, table = random_ports(3)
     return Ports(blob=blob, queue=queue, table=table)
 
 

@@ -10,7 +10,6 @@ import os
 import re
 import secrets
 import shutil
-import socket
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from typing import Any, Self
 
 from localdev.azurite import Azurite
 from localdev.child_process import ChildNotStarted, ChildProcess, supervised
+from localdev.ports import free_port
 from localdev.stack_setup import create_containers, create_jobs, run_first_pass
 from shared.errors import LandfallError
 from shared.rules import Rules
@@ -27,7 +27,6 @@ from shared.wiring import APP_ROOT, load_rules
 
 START_SECONDS = 60.0
 WATCH_SECONDS = 0.5
-PREFERRED_PORTS = {"host": 7071, "workspace": 8765}
 TIMER = "on_reconcile_timer"
 # func says localhost; it listens at 127.0.0.1, and `localhost` may mean ::1.
 _URL = re.compile(r"http://(?:127\.0\.0\.1|localhost):(\d+)")
@@ -54,6 +53,8 @@ class StackOptions:
     settings: Mapping[str, str] = field(default_factory=dict)
     fault_plan: Mapping[str, list[Any]] = field(default_factory=dict)
     time_scale: float = 0.1  # of Event Grid's retry schedule
+    host_port: int | None = None  # tried first; any free one otherwise
+    workspace_port: int | None = None
 
 
 class Stack:
@@ -104,7 +105,7 @@ class Stack:
         }
         self.environment |= {**self._databricks(), **self.options.settings}
         self._say("Functions host")
-        self.host_url = self._launch("host", self._host_command(_free_port("host")))
+        self.host_url = self._launch("host", self._host_command(free_port(self.options.host_port)))
         self._say("First reconcile pass")
         run_first_pass(self.host_url, TIMER, self.environment)
         self._say("Event simulator")
@@ -147,7 +148,7 @@ class Stack:
         token = _kept_token(self.options.state / "workspace-token")
         arguments = ["--data", str(self.options.state / "workspace"), "--notebooks", str(self.options.notebooks)]
         arguments += ["--token-file", str(self.options.state / "workspace-token")]
-        arguments += ["--env", "LANDING_CONNECTION", "--port", str(_free_port("workspace"))]
+        arguments += ["--env", "LANDING_CONNECTION", "--port", str(free_port(self.options.workspace_port))]
         extra = {"LANDING_CONNECTION": self.azurite.connection_string}
         url = self._launch("workspace", supervised("localdev.workspace", *arguments), extra)
         create_jobs(url, token, self.options.jobs)
@@ -234,16 +235,3 @@ def _kept_token(file: Path) -> str:
         file.touch(mode=0o600)
         file.write_text(secrets.token_urlsafe(24), encoding="utf-8")
     return file.read_text(encoding="utf-8").strip()
-
-
-def _free_port(name: str) -> int:
-    """Return the port that people expect, or any free one when somebody has it."""
-    for port in (PREFERRED_PORTS[name], 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise ChildNotStarted("There is no free port on 127.0.0.1.")

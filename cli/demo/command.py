@@ -25,6 +25,7 @@ SETTINGS = {
     "RECONCILE_GRACE": "8s",
     "RECONCILE_LOOK_BACK": "1h",
     "SETTLE_INTERVAL": "1s",
+    "DISPATCH_LEASE": "25s",
 }
 
 

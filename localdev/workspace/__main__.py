@@ -1,0 +1,160 @@
+"""`python -m localdev.workspace`: a local Databricks workspace in the foreground."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import secrets
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from localdev.workspace.app import create_app
+from localdev.workspace.errors import WorkspaceNotStarted
+from localdev.workspace.server import bind, serve, url_of
+from localdev.workspace.settings import API_VERSIONS, WorkspaceSettings
+from shared.logs import hush_libraries
+from shared.secret import Secret
+
+TOKEN_VARIABLE = "LANDFALL_WORKSPACE_TOKEN"  # noqa: S105 - the name of a variable
+TOKEN_FILE = "token"  # noqa: S105 - the name of a file
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    asked = _parser().parse_args(arguments)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    hush_libraries()
+    try:
+        asyncio.run(_run(asked))
+    except WorkspaceNotStarted as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+async def _run(asked: argparse.Namespace) -> None:
+    if os.name != "posix":
+        raise WorkspaceNotStarted("The local workspace needs Linux or macOS.", hint="On Windows, run it inside WSL.")
+    listener = bind(asked.host, asked.port)
+    with listener:
+        app = create_app(_settings(asked, os.environ))
+        url = url_of(listener)
+        await serve(app, listener, lambda: _say(f"Local workspace listening at {url}"))
+
+
+def _settings(asked: argparse.Namespace, environment: Mapping[str, str]) -> WorkspaceSettings:
+    return WorkspaceSettings(
+        data=asked.data,
+        notebooks=asked.notebooks,
+        token=_token(asked, environment),
+        environment=_task_environment(asked.env, environment),
+        running_tasks=asked.running_tasks,
+        api_versions=tuple(asked.api_versions),
+        faults=asked.faults,
+    )
+
+
+def _token(asked: argparse.Namespace, environment: Mapping[str, str]) -> Secret:
+    """Return the token of the file, else of the environment, else one that is made once and kept in the data folder."""
+    if asked.token_file is not None:
+        return _read_token(asked.token_file)
+    if text := environment.get(TOKEN_VARIABLE, "").strip():
+        return Secret(text)
+    kept = asked.data / TOKEN_FILE
+    if not kept.exists():
+        _make_token(kept)
+        sys.stderr.write(f"The workspace's token is in {kept}\n")
+    return _read_token(kept)
+
+
+def _make_token(file: Path) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file.touch(mode=0o600)
+        file.write_text(f"{secrets.token_urlsafe(24)}\n", encoding="utf-8")
+    except OSError as error:
+        raise WorkspaceNotStarted(f"The token cannot be kept in {file}: {error.strerror}.") from error
+
+
+def _read_token(file: Path) -> Secret:
+    try:
+        text = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise WorkspaceNotStarted(f"The token file {file} cannot be read.") from error
+    if not text:
+        raise WorkspaceNotStarted(f"The token file {file} is empty.", hint="Write the token into it, and nothing else.")
+    return Secret(text)
+
+
+def _task_environment(asked: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of tasks: NAME=VALUE as it stands, NAME alone with the value it has here."""
+    found = {}
+    for item in asked:
+        name, separator, value = item.partition("=")
+        if not name or not (separator or name in environment):
+            raise WorkspaceNotStarted(
+                f"--env {name} has no value.",
+                hint="Write --env NAME=VALUE, or --env NAME for a variable that is set here.",
+            )
+        found[name] = value if separator else environment[name]
+    return found
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m localdev.workspace",
+        description="A local Databricks workspace: the Jobs API (2.1 and 2.2), really running notebooks. "
+        "It prints its address when it listens, and stops on SIGTERM or Ctrl+C. See docs/workspace.md.",
+    )
+    parser.add_argument("--data", type=Path, required=True, help="folder in which it remembers jobs and runs")
+    parser.add_argument("--notebooks", type=Path, required=True, help="folder that /Workspace stands for")
+    parser.add_argument("--port", type=int, default=8765, help="port to listen at; 0 takes a free one (%(default)s)")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (%(default)s)")
+    parser.add_argument(
+        "--token-file",
+        type=Path,
+        help=f"file with the bearer token; without it the variable {TOKEN_VARIABLE} holds, "
+        f"and without both a token is made and kept in DATA/{TOKEN_FILE}",
+    )
+    parser.add_argument(
+        "--env",
+        action="append",
+        default=[],
+        metavar="NAME[=VALUE]",
+        help="variable that every task gets; without a value, the one it has here. May be repeated",
+    )
+    parser.add_argument(
+        "--running-tasks",
+        type=_positive,
+        default=os.cpu_count() or 1,
+        help="how many tasks run at once (%(default)s, the number of processors)",
+    )
+    parser.add_argument(
+        "--api-versions",
+        nargs="+",
+        choices=API_VERSIONS,
+        default=API_VERSIONS,
+        help="versions of the Jobs API to answer (all)",
+    )
+    parser.add_argument("--faults", action="store_true", help="let requests to /__workspace/faults plan faults")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What runs inside a task's process. Standard library only: a task starts in hundredths of a second."""

@@ -1,0 +1,53 @@
+"""What every endpoint is given: the request as its own type, and the workspace to act on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from localdev.workspace.errors import invalid
+from localdev.workspace.json_fields import Document, Fields
+from localdev.workspace.runner import TaskRunner
+from localdev.workspace.scheduler import Scheduler
+from localdev.workspace.store import Store
+from localdev.workspace.views import Workspace
+from shared.clock import Clock
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call:
+    """One request to the Jobs API."""
+
+    version: str  # "2.1" or "2.2"
+    query: Mapping[str, str]
+    body: Document
+    workspace: Workspace
+
+    def fields(self) -> Fields:
+        """Return the query's values, where numbers are strings of digits."""
+        return Fields(self.query)
+
+    def flag(self, name: str) -> bool:
+        """Return a boolean of the query, False when it is absent."""
+        value = self.query.get(name, "false").lower()
+        if value not in {"true", "false"}:
+            raise invalid(f"{name} is {value!r}; it must be true or false.")
+        return value == "true"
+
+    def refuse_offset(self) -> None:
+        """Refuse the old way of paging, which skips and repeats rows while new ones come in."""
+        if self.fields().whole_number("offset", 0):
+            raise invalid("offset is not supported by the local workspace: follow next_page_token.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Core:
+    """The workspace behind the endpoints."""
+
+    store: Store
+    scheduler: Scheduler
+    runner: TaskRunner
+    clock: Clock
+
+
+Endpoint = Callable[[Core, Call], Document]

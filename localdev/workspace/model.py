@@ -1,0 +1,181 @@
+"""The nouns of the workspace, all frozen. All datetimes are aware UTC. Nothing here does I/O.
+
+The words are Databricks': a *run* of a job has one *attempt* per task and try; an attempt is what the API calls a
+task run, and its id is the task run's id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+
+class Phase(StrEnum):
+    """Where a run or an attempt stands; all but ENDED are active. The values are the API's `life_cycle_state`."""
+
+    QUEUED = "QUEUED"  # (run) no slot under max_concurrent_runs -> PENDING, ENDED
+    BLOCKED = "BLOCKED"  # (attempt) upstream tasks have not ended -> PENDING, ENDED
+    WAITING_FOR_RETRY = "WAITING_FOR_RETRY"  # (attempt) due after min_retry_interval_millis -> PENDING, ENDED
+    PENDING = "PENDING"  # nothing in its way but a place to run -> RUNNING, ENDED
+    RUNNING = "RUNNING"  # its process may have started -> TERMINATING, ENDED
+    TERMINATING = "TERMINATING"  # told to end, see `ending` -> ENDED
+    ENDED = "ENDED"  # for good, with an outcome
+
+
+class Ending(StrEnum):
+    """Why a run or an attempt was told to end."""
+
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed-out"
+
+
+class TaskKind(StrEnum):
+    """The kinds of task that run locally."""
+
+    NOTEBOOK = "notebook_task"
+    PYTHON = "spark_python_task"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """How a run or an attempt ended, in the words of both `state` and `status`."""
+
+    life_cycle_state: str
+    result_state: str | None  # None for a skipped run
+    code: str
+    type: str
+    message: str
+
+    @property
+    def succeeded(self) -> bool:
+        """Tell whether what depends on it may go on."""
+        return self.result_state == "SUCCESS"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskSettings:
+    """One task of a job."""
+
+    key: str
+    kind: TaskKind
+    path: str  # of the notebook or the Python file in the workspace: "/Workspace/ETL/01_Ingestion"
+    parameters: Mapping[str, str]  # base_parameters
+    arguments: tuple[str, ...]
+    depends_on: tuple[str, ...]
+    timeout: timedelta | None
+    max_retries: int  # -1: for ever
+    retry_interval: timedelta  # between the starts of two attempts
+    retry_on_timeout: bool
+    document: Mapping[str, Any]  # as it is shown
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobSettings:
+    """A job's settings: what the workspace acts on, and the whole document as it is shown."""
+
+    name: str
+    tasks: Mapping[str, TaskSettings]  # by key, every task after those it depends on
+    max_concurrent_runs: int
+    queue: bool
+    timeout: timedelta | None
+    parameters: Mapping[str, str]  # job parameters and their defaults
+    document: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """A job."""
+
+    id: int
+    settings: JobSettings
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunRequest:
+    """What run-now was asked."""
+
+    job_id: int
+    token: str | None = None
+    notebook_params: Mapping[str, str] = field(default_factory=dict)
+    python_params: tuple[str, ...] | None = None  # None: the task's own parameters hold
+    job_parameters: Mapping[str, str] = field(default_factory=dict)
+    queue: bool | None = None  # None: the job's own setting holds
+    overriding: Mapping[str, Any] = field(default_factory=dict)  # echoed as overriding_parameters
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attempt:
+    """One try at one task of a run."""
+
+    id: int
+    task_key: str
+    number: int  # 0 for the first
+    first_id: int  # the id of attempt 0
+    phase: Phase
+    due_at: datetime | None = None  # when a retry may begin
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    ending: Ending | None = None
+    outcome: Outcome | None = None
+
+    def evolve(self, **changes: Any) -> Attempt:
+        """Return a copy with the changes applied."""
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """A run of a job, with all its attempts in the order of their ids."""
+
+    id: int
+    job_id: int
+    settings: JobSettings  # as they were when it was asked for
+    request: RunRequest
+    phase: Phase
+    created_at: datetime
+    admitted_at: datetime | None = None  # when it left the queue
+    ended_at: datetime | None = None
+    ending: Ending | None = None
+    outcome: Outcome | None = None
+    attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def is_active(self) -> bool:
+        """Tell whether the run has not ended."""
+        return self.phase is not Phase.ENDED
+
+    def evolve(self, **changes: Any) -> Run:
+        """Return a copy with the changes applied."""
+        return replace(self, **changes)
+
+    def with_attempts(self, *attempts: Attempt) -> Run:
+        """Return a copy in which each attempt replaces the one with its id, or is added."""
+        by_id = {attempt.id: attempt for attempt in (*self.attempts, *attempts)}
+        return self.evolve(attempts=tuple(by_id[attempt_id] for attempt_id in sorted(by_id)))
+
+    def attempt(self, attempt_id: int) -> Attempt:
+        """Return the attempt of that id; raises KeyError."""
+        for attempt in self.attempts:
+            if attempt.id == attempt_id:
+                return attempt
+        raise KeyError(attempt_id)
+
+    def latest_attempts(self) -> dict[str, Attempt]:
+        """Return each task's newest attempt, by task key."""
+        return {attempt.task_key: attempt for attempt in self.attempts}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskOutput:
+    """What a task left behind, as far as the API shows it."""
+
+    result: str | None = None  # what dbutils.notebook.exit was given; None when it was not called
+    result_truncated: bool = False
+    error: str | None = None
+    error_trace: str | None = None
+    logs: str | None = None  # of a Python task; the API has none for notebooks
+    logs_truncated: bool = False

@@ -1,0 +1,83 @@
+"""Reading what run-now is asked: which parameters may be given, together, and how long they may be.
+
+The rules are those that databricks/sdk/service/jobs.py (JobsAPI.run_now) states and the Airflow provider names
+(`_RUN_NOW_PARAM_SLOTS_CONFLICTING_WITH_JOB_PARAMETERS`).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from localdev.workspace.errors import invalid, not_supported
+from localdev.workspace.json_fields import Document, Fields
+from localdev.workspace.model import RunRequest
+
+LONGEST_TOKEN = 64  # characters
+LONGEST_PARAMETERS = 10_000  # bytes, of the field's JSON with its own name
+_MAPS = ("notebook_params", "python_named_params", "sql_params")
+_LISTS = ("python_params", "jar_params", "spark_submit_params", "dbt_commands")
+_LIMITED = ("notebook_params", "jar_params", "python_params", "spark_submit_params")
+_ASCII_ONLY = ("python_params", "spark_submit_params")
+_NOT_WITH_JOB_PARAMETERS = (
+    "notebook_params",
+    "python_params",
+    "jar_params",
+    "spark_submit_params",
+    "python_named_params",
+    "dbt_commands",
+)
+
+
+def read(body: Document) -> RunRequest:
+    """Return what run-now was asked; raises ApiError for what Databricks refuses or the local workspace cannot do."""
+    fields = Fields(body)
+    job_id = fields.identifier("job_id")
+    if fields.has("only"):
+        raise not_supported("only")
+    overriding = _overriding(fields)
+    job_parameters = fields.text_map("job_parameters")
+    _check_together(overriding, job_parameters)
+    return RunRequest(
+        job_id=job_id,
+        token=_token(fields),
+        notebook_params=overriding.get("notebook_params", {}),
+        python_params=tuple(overriding["python_params"]) if "python_params" in overriding else None,
+        job_parameters=job_parameters,
+        queue=Fields(fields.object("queue")).flag("enabled"),
+        overriding=overriding,
+    )
+
+
+def _token(fields: Fields) -> str | None:
+    token = fields.text("idempotency_token")
+    if len(token) > LONGEST_TOKEN:
+        raise invalid(f"idempotency_token has {len(token)} characters; it must have at most {LONGEST_TOKEN}.")
+    return token or None
+
+
+def _overriding(fields: Fields) -> dict[str, Any]:
+    """Return the parameters of tasks that were given, by their fields."""
+    given: dict[str, Any] = {name: fields.text_map(name) for name in _MAPS if fields.has(name)}
+    given |= {name: list(fields.text_list(name)) for name in _LISTS if fields.has(name)}
+    for name in _LIMITED:
+        if name in given:
+            _check_length(name, given[name])
+    for name in _ASCII_ONLY:
+        if not all(argument.isascii() for argument in given.get(name, [])):
+            raise invalid(f"{name} accept ASCII characters only.")
+    return {name: value for name, value in given.items() if value}
+
+
+def _check_length(name: str, value: object) -> None:
+    size = len(json.dumps({name: value}, ensure_ascii=False, separators=(",", ":")).encode())
+    if size > LONGEST_PARAMETERS:
+        raise invalid(f"The JSON of {name} has {size} bytes; it cannot exceed {LONGEST_PARAMETERS} bytes.")
+
+
+def _check_together(overriding: dict[str, Any], job_parameters: dict[str, str]) -> None:
+    if "notebook_params" in overriding and "jar_params" in overriding:
+        raise invalid("notebook_params cannot be specified in conjunction with jar_params.")
+    for name in _NOT_WITH_JOB_PARAMETERS:
+        if job_parameters and name in overriding:
+            raise invalid(f"job_parameters cannot be specified in conjunction with {name}.")

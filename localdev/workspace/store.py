@@ -1,0 +1,43 @@
+"""All that the workspace remembers: its jobs and its runs, in one file of the data folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from localdev.workspace.database import Database
+from localdev.workspace.job_table import JobTable
+from localdev.workspace.model import Run
+from localdev.workspace.run_table import RunTable
+
+FILE_NAME = "workspace.sqlite3"
+
+
+class Store:
+    """Jobs and runs, changed in transactions."""
+
+    def __init__(self, folder: Path) -> None:
+        self._database = Database.open(folder / FILE_NAME)
+        self.jobs = JobTable(self._database)
+        self.runs = RunTable(self._database)
+
+    def close(self) -> None:
+        """Close the file; nothing may be asked afterwards."""
+        self._database.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make all changes inside happen wholly or not at all, whenever the process dies."""
+        with self._database.transaction():
+            yield
+
+    def new_id(self) -> int:
+        """Return an id that no job, run or attempt has had; belongs into the transaction that uses it."""
+        return self._database.new_id()
+
+    def save_run(self, run: Run, before: Run | None = None) -> None:
+        """Save what differs between a run and what it was `before`."""
+        known = {} if before is None else {attempt.id: attempt for attempt in before.attempts}
+        self.runs.save(run)
+        self.runs.save_attempts(run.id, [attempt for attempt in run.attempts if known.get(attempt.id) != attempt])

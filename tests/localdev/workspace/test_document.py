@@ -1,0 +1,46 @@
+"""docs/workspace.md is compared with the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from localdev.workspace.__main__ import TOKEN_VARIABLE, _parser
+from localdev.workspace.child.utilities import Widgets
+from localdev.workspace.door import ENDPOINTS, NOT_HERE_YET
+from localdev.workspace.outcomes import LOST
+
+TEXT = (Path(__file__).parents[3] / "docs" / "workspace.md").read_text(encoding="utf-8")
+
+
+def section(title: str) -> str:
+    """Return a section of the document."""
+    return TEXT.split(f"## {title}\n", 1)[1].split("\n## ", 1)[0]
+
+
+def test_every_endpoint_is_documented() -> None:
+    """The table lists what there is, and the sentence below it what there is not."""
+    table, rest = section("Endpoints").split("Not here yet", 1)
+
+    assert re.findall(r"^\| `(\w+) (\S+)`", table, re.MULTILINE) == list(ENDPOINTS)
+    assert set(re.findall(r"`(GET|POST) (\S+)`", rest)) == NOT_HERE_YET
+
+
+def test_every_option_is_documented() -> None:
+    """The table of options is that of --help."""
+    options = {option for action in _parser()._actions for option in action.option_strings}
+
+    assert set(re.findall(r"`(--[a-z-]+)`", TEXT.split("## Endpoints")[0])) == options - {"-h", "--help"}
+    assert f"`{TOKEN_VARIABLE}`" in TEXT
+
+
+def test_every_widget_is_documented() -> None:
+    """A notebook's author can see which calls work."""
+    row = next(line for line in TEXT.splitlines() if line.startswith("| `dbutils.widgets`"))
+
+    assert set(re.findall(r"`(\w+)`", row)) == {name for name in vars(Widgets) if not name.startswith("_")}
+
+
+def test_message_of_a_lost_task_is_documented() -> None:
+    """Whoever finds it in a run can look it up."""
+    assert LOST.message.partition(":")[0] in TEXT
