@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import multiprocessing
 import random
 import statistics
 import time
@@ -19,12 +18,12 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from typing import Any
 
 import httpx
 import httpx_aiohttp
 
+from bench.jobs_server import JobsServer, Responder
 from shared.clock import Deadline, SystemClock
 from shared.jobs import JobsClient, create_credentials, create_http_client, frozen_body
 from shared.model import RunRequest
@@ -46,41 +45,12 @@ HEADERS = {"Authorization": "Bearer dapi-benchmark"}
 Workload = Callable[[int, int], Awaitable[None]]
 
 
-class _Server(asyncio.Protocol):
-    """Answers every request with the same run; its requests are small enough to come with their whole body."""
+class _SameRun(Responder):
+    """Answers every request with the same run."""
 
-    ANSWER = b'{"run_id":455644833,"number_in_job":455644833}'
-    REPLY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(ANSWER), ANSWER)
-
-    def __init__(self) -> None:
-        self._received = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        """Answer every whole request."""
-        self._received += data
-        while (end := self._received.find(b"\r\n\r\n")) >= 0:
-            head = self._received[:end].lower()
-            length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
-            if len(self._received) < end + 4 + length:
-                return
-            self._received = self._received[end + 4 + length :]
-            self._transport.write(self.REPLY)
-
-
-def serve(port: Connection) -> None:
-    """Serve on a free port of loopback, told through `port`, until the process is ended."""
-
-    async def forever() -> None:
-        server = await asyncio.get_running_loop().create_server(_Server, "127.0.0.1", 0)
-        port.send(server.sockets[0].getsockname()[1])
-        await server.serve_forever()
-
-    asyncio.run(forever())
+    def reply(self, path: bytes, body: bytes) -> bytes:
+        del path, body
+        return b'{"run_id":455644833,"number_in_job":455644833}'
 
 
 async def at_once(call: Callable[[], Awaitable[None]], calls: int, concurrency: int) -> None:
@@ -218,14 +188,8 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=400, help="calls per client and round")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
-    receiver, sender = multiprocessing.Pipe(duplex=False)
-    server = multiprocessing.get_context("spawn").Process(target=serve, args=(sender,), daemon=True)
-    server.start()
-    try:
-        rows = asyncio.run(measure(f"http://127.0.0.1:{receiver.recv()}", options.rounds, options.calls))
-    finally:
-        server.terminate()
-        server.join()
+    with JobsServer(_SameRun) as url:
+        rows = asyncio.run(measure(url, options.rounds, options.calls))
     if options.json:
         print(json.dumps({"goal": GOAL, "rows": rows}, indent=2))
         return

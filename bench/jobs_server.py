@@ -14,18 +14,19 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 
-class _Api(asyncio.Protocol):
-    calls: list[tuple[str, str, float]] = []  # noqa: RUF012 - shared by all connections of the process
-    runs: dict[str, int] = {}  # noqa: RUF012 - the same
+class Responder(asyncio.Protocol):
+    """Answers whole HTTP requests, as cheaply as Python can, with the JSON that `reply` gives."""
 
     def __init__(self) -> None:
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
+        """Answer every request that has come as a whole."""
         self._received += data
         while (end := self._received.find(b"\r\n\r\n")) >= 0:
             head = self._received[:end]
@@ -34,12 +35,23 @@ class _Api(asyncio.Protocol):
                 return
             body = self._received[end + 4 : end + 4 + length]
             self._received = self._received[end + 4 + length :]
-            self._answer(head.split(b" ", 2)[1].decode(), body)
+            answer = self.reply(head.split(b" ", 2)[1], body)
+            self._transport.write(
+                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+                % (len(answer), answer)
+            )
 
-    def _answer(self, path: str, body: bytes) -> None:
-        answer = json.dumps(self._calls() if path == "/calls" else self._run_now(body)).encode()
-        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(answer)}\r\n\r\n"
-        self._transport.write(head.encode() + answer)
+    def reply(self, path: bytes, body: bytes) -> bytes:
+        """Return the answer to one request."""
+        raise NotImplementedError
+
+
+class _Jobs(Responder):
+    calls: list[tuple[str, str, float]] = []  # noqa: RUF012 - shared by all connections of the process
+    runs: dict[str, int] = {}  # noqa: RUF012 - the same
+
+    def reply(self, path: bytes, body: bytes) -> bytes:
+        return json.dumps(self._calls() if path == b"/calls" else self._run_now(body)).encode()
 
     def _run_now(self, body: bytes) -> dict[str, int]:
         received = time.monotonic()
@@ -56,9 +68,11 @@ class _Api(asyncio.Protocol):
         return found
 
 
-def _serve(port: Connection) -> None:
+def serve(responder: type[Responder], port: Connection) -> None:
+    """Serve on a free port of loopback, told through `port`, until the process is ended."""
+
     async def forever() -> None:
-        server = await asyncio.get_running_loop().create_server(_Api, "127.0.0.1", 0)
+        server = await asyncio.get_running_loop().create_server(responder, "127.0.0.1", 0)
         port.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
@@ -66,11 +80,12 @@ def _serve(port: Connection) -> None:
 
 
 class JobsServer:
-    """The server in a process of its own; a context manager."""
+    """A server in a process of its own; a context manager that gives its address."""
 
-    def __init__(self) -> None:
+    def __init__(self, responder: type[Responder] = _Jobs) -> None:
         self._ours, theirs = multiprocessing.Pipe()
-        self._process = multiprocessing.get_context("spawn").Process(target=_serve, args=[theirs], daemon=True)
+        start = multiprocessing.get_context("spawn").Process
+        self._process = start(target=serve, args=[responder, theirs], daemon=True)
 
     def __enter__(self) -> str:
         """Start it and return its address."""

@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 
 from cli.history import recent_entries
+from cli.options import read_window
 from cli.output import ago, as_json, show_json, show_table
 from cli.target import environment
 from shared import wiring
-from shared.durations import parse_duration
 from shared.model import Entry
 
 
@@ -23,11 +23,7 @@ def runs(
     json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
     """List the newest files with their rule, how they were found, their run and its result."""
-    try:
-        length = parse_duration(window)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--window") from None
-    entries, now = asyncio.run(_read(length, most))
+    entries, now = asyncio.run(_read(read_window(window), most))
     if json:
         show_json([_as_json(entry) for entry in entries])
         return

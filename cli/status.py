@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
 
+from cli.options import read_window
 from cli.output import ago, out, show_json, show_table
 from cli.target import environment
 from shared import wiring
-from shared.durations import parse_duration
 from shared.model import Result, State
 from shared.status import RuleStatus, Status
 
@@ -24,11 +24,7 @@ def status(
     json: Annotated[bool, typer.Option("--json", help="For scripts: what GET /api/status answers.")] = False,
 ) -> None:
     """Show each rule's counts by state, missed and duplicate arrivals, the oldest open entry and the last pass."""
-    try:
-        length = parse_duration(window)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--window") from None
-    found = asyncio.run(_read(length))
+    found = asyncio.run(_read(read_window(window)))
     if json:
         show_json(found.as_json())
         return
@@ -39,10 +35,10 @@ def status(
 _COLUMNS = ("rule", "open", "succeeded", "failed", "other", "dead", "missed", "duplicates", "oldest open", "waits for")
 
 
-async def _read(window: object) -> Status:
+async def _read(window: timedelta) -> Status:
     service = wiring.build(environment())
     try:
-        return await service.status.read(window)  # type: ignore[arg-type]  # a timedelta, by parse_duration
+        return await service.status.read(window)
     finally:
         await service.close()
 

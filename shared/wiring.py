@@ -12,36 +12,26 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from shared.clock import Clock, Deadline, SystemClock
 
 if TYPE_CHECKING:
-    from random import Random
-
     from azure.core.credentials_async import AsyncTokenCredential
 
     from shared.blobs import Blobs
-    from shared.dispatch import Jobs
     from shared.intake import Intake
-    from shared.job_directory import JobFinder
     from shared.jobs import JobsClient
-    from shared.landing import Landing
     from shared.ledger import Bookkeeping, Entries, Table
     from shared.parameters import Locations
     from shared.reconcile import Reconciler
     from shared.redrive import Redriver
     from shared.rules import Rules
     from shared.settings import Settings
-    from shared.settle import Runs
     from shared.status import StatusReader
     from shared.storage_connection import StorageConnection
-
-    class Databricks(Jobs, Runs, JobFinder, Protocol):
-        """All that the use cases ask of Databricks."""
-
 
 APP_ROOT = Path(__file__).resolve().parent.parent
 
@@ -62,6 +52,7 @@ class Service:
     redriver: Redriver
     reconciler: Reconciler
     status: StatusReader
+    identities: tuple[AsyncTokenCredential, ...]
 
     def dispatch_deadline(self) -> Deadline:
         """Return the deadline of work that an event waits for."""
@@ -69,7 +60,8 @@ class Service:
 
     async def close(self) -> None:
         """Release every connection. Safe to repeat."""
-        await asyncio.gather(self.table.close(), self.blobs.close(), self.jobs.aclose())
+        identities = (identity.close() for identity in self.identities)
+        await asyncio.gather(self.table.close(), self.blobs.close(), self.jobs.aclose(), *identities)
 
 
 _services: WeakKeyDictionary[asyncio.AbstractEventLoop, Service] = WeakKeyDictionary()
@@ -125,16 +117,29 @@ def assemble(settings: Settings, rules: Rules, clock: Clock) -> Service:
     from shared.jobs import JobsClient, create_credentials, create_http_client
     from shared.ledger import Bookkeeping, Entries
     from shared.ledger.azure_table import open_table
-    from shared.status import StatusReader
+    from shared.use_cases import Collaborators, compose
 
-    table = open_table(settings.ledger, settings.ledger_table, _identity(settings.ledger))
-    blobs = open_blobs(settings.landing, _identity(settings.landing))
+    identities = {connection: _identity(connection) for connection in (settings.ledger, settings.landing)}
+    table = open_table(settings.ledger, settings.ledger_table, identities[settings.ledger])
+    blobs = open_blobs(settings.landing, identities[settings.landing])
     http = create_http_client()
     jobs = JobsClient(http, settings.databricks, create_credentials(settings.databricks, http, clock), clock)
     entries = Entries(table, lambda: uuid.uuid4().hex)
     bookkeeping = Bookkeeping(table)
     randomness = random.Random()  # noqa: S311 - spreads load, guards nothing
-    cases = use_cases(settings, rules, clock, entries, bookkeeping, blobs, jobs, randomness)
+    cases = compose(
+        Collaborators(
+            settings=settings,
+            rules=rules,
+            clock=clock,
+            entries=entries,
+            bookkeeping=bookkeeping,
+            landing=blobs,
+            databricks=jobs,
+            locations=locations(settings.landing),
+            randomness=randomness,
+        )
+    )
     return Service(
         settings=settings,
         rules=rules,
@@ -147,79 +152,9 @@ def assemble(settings: Settings, rules: Rules, clock: Clock) -> Service:
         intake=cases.intake,
         redriver=cases.redriver,
         reconciler=cases.reconciler,
-        status=StatusReader(rules=rules, entries=entries, bookkeeping=bookkeeping, clock=clock),
+        status=cases.status,
+        identities=tuple(identity for identity in identities.values() if identity),
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class UseCases:
-    """What the doors open."""
-
-    intake: Intake
-    redriver: Redriver
-    reconciler: Reconciler
-
-
-def use_cases(
-    settings: Settings,
-    rules: Rules,
-    clock: Clock,
-    entries: Entries,
-    bookkeeping: Bookkeeping,
-    landing: Landing,
-    databricks: Databricks,
-    randomness: Random,
-) -> UseCases:
-    """Return the use cases over any storage and any Databricks: Azure's own, or those of a test."""
-    from shared.breakers import Breakers
-    from shared.dispatch import Dispatcher
-    from shared.intake import Intake
-    from shared.job_directory import JobDirectory
-    from shared.reconcile import Reconciler
-    from shared.redrive import Redriver
-    from shared.settle import Settler
-    from shared.sweep import Sweeper
-
-    breakers = Breakers(bookkeeping, clock)
-    dispatcher = Dispatcher(
-        entries=entries,
-        jobs=databricks,
-        directory=JobDirectory(databricks, clock),
-        breakers=breakers,
-        landing=landing,
-        clock=clock,
-        settings=settings,
-        randomness=randomness,
-    )
-    intake = Intake(
-        rules=rules,
-        entries=entries,
-        dispatcher=dispatcher,
-        landing=landing,
-        clock=clock,
-        locations=locations(settings.landing),
-    )
-    settler = Settler(entries=entries, runs=databricks, clock=clock, settings=settings)
-    redriver = Redriver(entries=entries, dispatcher=dispatcher, settler=settler, clock=clock, randomness=randomness)
-    sweeper = Sweeper(
-        rules=rules,
-        intake=intake,
-        entries=entries,
-        bookkeeping=bookkeeping,
-        landing=landing,
-        clock=clock,
-        settings=settings,
-    )
-    reconciler = Reconciler(
-        rules=rules,
-        redriver=redriver,
-        sweeper=sweeper,
-        bookkeeping=bookkeeping,
-        breakers=breakers,
-        clock=clock,
-        settings=settings,
-    )
-    return UseCases(intake=intake, redriver=redriver, reconciler=reconciler)
 
 
 def locations(landing: StorageConnection) -> Locations:

@@ -43,6 +43,7 @@ LAYERS = (
     ("intake", "redrive"),
     ("sweep",),
     ("reconcile",),
+    ("use_cases",),
     ("wiring",),
 )
 

@@ -14,7 +14,7 @@ from shared.ledger import Bookkeeping, Claim, Entries, partitions_of
 from shared.model import Arrival, Entry, Source
 from shared.rules_file import parse_rules
 from shared.settings import read_settings
-from shared.status import StatusReader
+from shared.use_cases import Collaborators, compose
 from tests.fakes.arrivals import ACCOUNT
 from tests.fakes.databricks import FakeDatabricks
 from tests.fakes.manual_clock import ManualClock
@@ -55,20 +55,21 @@ class World:
         self.rules = parse_rules(rules, "rules.yaml")
         self.entries = Entries(self.table, lambda: f"nonce-{next(self._nonces)}")
         self.bookkeeping = Bookkeeping(self.table)
-        self.status = StatusReader(
-            rules=self.rules, entries=self.entries, bookkeeping=self.bookkeeping, clock=self.clock
-        )
-        cases = wiring.use_cases(
-            self.settings,
-            self.rules,
-            self.clock,
-            self.entries,
-            self.bookkeeping,
-            self.landing,
-            self.databricks,
-            random.Random(1),
+        cases = compose(
+            Collaborators(
+                settings=self.settings,
+                rules=self.rules,
+                clock=self.clock,
+                entries=self.entries,
+                bookkeeping=self.bookkeeping,
+                landing=self.landing,
+                databricks=self.databricks,
+                locations=wiring.locations(self.settings.landing),
+                randomness=random.Random(1),
+            )
         )
         self.intake, self.redriver, self.reconciler = cases.intake, cases.redriver, cases.reconciler
+        self.status = cases.status
 
     def deadline(self, seconds: float = 10) -> Deadline:
         """Return a deadline so many seconds from now."""

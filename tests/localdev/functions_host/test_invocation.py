@@ -22,7 +22,7 @@ from localdev.functions_host.invocation import FunctionTimeout, Invocation, Invo
 from localdev.functions_host.schedules import parse_schedule
 from shared.clock import SystemClock
 from tests.fakes.manual_clock import START
-from tests.localdev.functions_host.sample import FOLDER, SETTINGS, event, host  # noqa: F401 - a fixture is found by its name
+from tests.localdev.functions_host.sample import FOLDER, SETTINGS, event
 from tests.localdev.functions_host.signature_apps import EVENT, HEADER
 
 BLOB_CREATED = event("eg_BlobCreated_PutBlockList")
@@ -64,14 +64,14 @@ async def _nowhere(_: AppFunction, __: object) -> None:
     pass
 
 
-async def test_text_event_arrives_as_it_was_sent(host: EmbeddedHost) -> None:  # noqa: F811 - the fixture
+async def test_text_event_arrives_as_it_was_sent(host: EmbeddedHost) -> None:
     """A function annotated `str` gets the event's own JSON, without blanks."""
     invocation = await host.invoke("on_text", datums.event_grid_datum(BLOB_CREATED))
 
     assert invocation.outputs["seen"].value == json.dumps(BLOB_CREATED, separators=(",", ":"), ensure_ascii=False)
 
 
-async def test_event_grid_event_is_genuine(host: EmbeddedHost) -> None:  # noqa: F811
+async def test_event_grid_event_is_genuine(host: EmbeddedHost) -> None:
     """A function annotated EventGridEvent gets the library's own object."""
     given = seen(await host.invoke("on_event", datums.event_grid_datum(BLOB_CREATED)))
 
@@ -83,7 +83,7 @@ async def test_event_grid_event_is_genuine(host: EmbeddedHost) -> None:  # noqa:
     )
 
 
-async def test_cloud_event_is_told_by_its_body(host: EmbeddedHost) -> None:  # noqa: F811
+async def test_cloud_event_is_told_by_its_body(host: EmbeddedHost) -> None:
     """A body with `specversion` becomes a CloudEvent, whatever the annotation: that is the library's own rule."""
     cloud_event = event("ce_BlobCreated_PutBlockList")
 
@@ -95,14 +95,14 @@ async def test_cloud_event_is_told_by_its_body(host: EmbeddedHost) -> None:  # n
     assert surprise["class"] == "CloudEvent"
 
 
-async def test_half_a_surrogate_pair_becomes_a_replacement(host: EmbeddedHost) -> None:  # noqa: F811
+async def test_half_a_surrogate_pair_becomes_a_replacement(host: EmbeddedHost) -> None:
     """Text that is no Unicode reaches the function as the host's UTF-8 would carry it."""
     invocation = await host.invoke("on_text", datums.event_grid_datum({"subject": "a\ud800b", "ok": "\U0001f600"}))
 
     assert json.loads(invocation.outputs["seen"].value) == {"subject": "a\ufffdb", "ok": "\U0001f600"}
 
 
-async def test_timer_says_when_it_ran_and_is_due(host: EmbeddedHost) -> None:  # noqa: F811
+async def test_timer_says_when_it_ran_and_is_due(host: EmbeddedHost) -> None:
     """A timer request holds past_due, the schedule's status, and the schedule."""
     status = datums.ScheduleStatus(last=START, next=START + timedelta(minutes=5), last_updated=START)
     datum = datums.timer_datum(parse_schedule("0 */5 * * * *"), status, past_due=True)
@@ -118,7 +118,7 @@ async def test_timer_says_when_it_ran_and_is_due(host: EmbeddedHost) -> None:  #
     assert schedule == {"AdjustForDST": True}
 
 
-async def test_queue_message_holds_its_metadata(host: EmbeddedHost) -> None:  # noqa: F811
+async def test_queue_message_holds_its_metadata(host: EmbeddedHost) -> None:
     """A queue message holds its body, id, pop receipt, dequeue count and three times."""
     metadata = datums.queue_metadata(
         message_id="m1",
@@ -135,14 +135,14 @@ async def test_queue_message_holds_its_metadata(host: EmbeddedHost) -> None:  # 
     assert given[4:] == ["2026-11-22 09:00:00.120000+00:00", *["2026-11-22 12:00:00+00:00"] * 2]
 
 
-async def test_return_value_goes_to_its_binding(host: EmbeddedHost) -> None:  # noqa: F811
+async def test_return_value_goes_to_its_binding(host: EmbeddedHost) -> None:
     """What a function returns is the datum of its $return binding."""
     invocation = await host.invoke("on_message_text", datums.queue_datum("ab"), datums.queue_metadata())
 
     assert invocation.returned == Datum("abab", "string")
 
 
-async def test_failure_is_in_the_result(host: EmbeddedHost) -> None:  # noqa: F811
+async def test_failure_is_in_the_result(host: EmbeddedHost) -> None:
     """What a function raises is the invocation's error, and its outputs do not count."""
     invocation = await host.invoke("on_text", datums.event_grid_datum({"subject": "fail"}))
 
@@ -151,7 +151,7 @@ async def test_failure_is_in_the_result(host: EmbeddedHost) -> None:  # noqa: F8
     assert invocation.outputs == {}
 
 
-async def test_value_that_nobody_takes_is_a_failure(host: EmbeddedHost) -> None:  # noqa: F811
+async def test_value_that_nobody_takes_is_a_failure(host: EmbeddedHost) -> None:
     """Returning something without a $return binding fails, as in the worker."""
     invocation = await host.invoke("on_anything", datums.event_grid_datum({"data": {"give": "x"}}))
 
@@ -260,7 +260,7 @@ def test_thread_count_is_a_number_or_left_to_python(setting: str | None, threads
     assert thread_count(setting) == threads
 
 
-async def test_unknown_function_is_not_found(host: EmbeddedHost) -> None:  # noqa: F811
+async def test_unknown_function_is_not_found(host: EmbeddedHost) -> None:
     """A name that the app does not have is refused with those it has."""
     with pytest.raises(FunctionNotFound, match="on_text"):
         await host.invoke("nowhere", datums.event_grid_datum({}))

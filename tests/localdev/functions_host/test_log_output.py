@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from localdev.functions_host import EmbeddedHost, datums
 from localdev.functions_host.log_output import log_to, visible
-from tests.localdev.functions_host.sample import host  # noqa: F401 - a fixture is found by its name
 
 
 @contextmanager
@@ -34,7 +33,7 @@ def logged(
         root.setLevel(before)
 
 
-async def test_run_is_one_line_and_its_own_lines(host: EmbeddedHost) -> None:  # noqa: F811 - the fixture
+async def test_run_is_one_line_and_its_own_lines(host: EmbeddedHost) -> None:
     """A run is logged by what the app logs and one line of the host's, each under the function's category, in UTC."""
     with logged() as stream:
         await host.invoke("on_text", datums.event_grid_datum({"subject": "s"}))
@@ -46,7 +45,7 @@ async def test_run_is_one_line_and_its_own_lines(host: EmbeddedHost) -> None:  #
     assert " INFO     Function.on_text function.succeeded function=on_text seconds=0.00" in host_line
 
 
-async def test_failure_is_one_line_with_its_reason(host: EmbeddedHost) -> None:  # noqa: F811
+async def test_failure_is_one_line_with_its_reason(host: EmbeddedHost) -> None:
     """A failed run is one line with the error's type and message."""
     with logged({"function": logging.WARNING}) as stream:
         await host.invoke("on_text", datums.event_grid_datum({"subject": "fail"}))
@@ -56,7 +55,7 @@ async def test_failure_is_one_line_with_its_reason(host: EmbeddedHost) -> None: 
     assert 'error="ValueError: refused: ' in line
 
 
-async def test_traceback_comes_only_when_asked_for(host: EmbeddedHost) -> None:  # noqa: F811
+async def test_traceback_comes_only_when_asked_for(host: EmbeddedHost) -> None:
     """With --verbose the traceback follows, each of its lines marked."""
     with logged(verbose=True) as stream:
         await host.invoke("on_text", datums.event_grid_datum({"subject": "fail"}))
@@ -67,7 +66,7 @@ async def test_traceback_comes_only_when_asked_for(host: EmbeddedHost) -> None: 
     assert below[-1].startswith("    | ValueError: refused: ")
 
 
-async def test_event_cannot_break_a_line(host: EmbeddedHost) -> None:  # noqa: F811
+async def test_event_cannot_break_a_line(host: EmbeddedHost) -> None:
     """Line breaks, escapes and bidirectional marks in an event are escaped wherever they are logged."""
     hostile = "fail\n2026-01-01T00:00:00Z INFO faked\r\x1b[31m\u202e\u2028"
 
@@ -80,7 +79,7 @@ async def test_event_cannot_break_a_line(host: EmbeddedHost) -> None:  # noqa: F
     assert all(line.isprintable() for line in lines)
 
 
-async def test_levels_follow_the_longest_rule(host: EmbeddedHost) -> None:  # noqa: F811
+async def test_levels_follow_the_longest_rule(host: EmbeddedHost) -> None:
     """The rule that begins a category with the most letters decides, whatever its case."""
     levels = {"default": logging.ERROR, "function": logging.INFO, "function.quiet": logging.ERROR}
 
