@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # More than the processors of a small machine: the acceptance tests wait most of their time.
 WORKERS ?= 3
-TESTS ?= tests
+MARKS ?= acceptance or not acceptance
 SOURCES := function_app.py functions shared cli localdev bench tests
 
 .PHONY: help demo up test lint format bench clean
@@ -20,7 +20,7 @@ up: $(READY) ## Start everything on this laptop; drop your own files with `landf
 	@$(BIN)/landfall up || [ $$? -eq 130 ]  # Ctrl-C is how it ends
 
 test: $(READY) lint ## Lint, types, unit, Azurite and acceptance tests
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal $(TESTS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "$(MARKS)"
 
 lint: $(READY) ## Lint, format and types
 	@$(BIN)/ruff check $(SOURCES)
