@@ -20,6 +20,7 @@ from shared.model import Result, State
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 talk = Console(stderr=True, highlight=False)
 
+LONGEST_PATH = 120
 NUMBERS = {"run", "open", "succeeded", "failed", "other", "dead", "missed", "duplicates"}
 _COLOURS = {
     Result.SUCCEEDED.value: "green",
@@ -74,6 +75,11 @@ def cell(value: object) -> str:
 def visible(text: str) -> str:
     """Return text that a terminal shows as it is: nothing in it is obeyed as markup or as an escape sequence."""
     return escape(text if text.isprintable() else printable(text))
+
+
+def shortened(text: str) -> str:
+    """Return a path as a table has room for it: a very long one without its middle."""
+    return text if len(text) <= LONGEST_PATH else f"{text[: LONGEST_PATH // 2]}…{text[-LONGEST_PATH // 2 :]}"
 
 
 def ago(moment: datetime | None, now: datetime) -> str:

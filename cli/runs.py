@@ -11,7 +11,7 @@ import typer
 
 from cli.history import recent_entries
 from cli.options import read_window
-from cli.output import ago, as_json, show_json, show_table
+from cli.output import ago, as_json, shortened, show_json, show_table
 from cli.target import environment
 from shared import wiring
 from shared.model import Entry
@@ -29,7 +29,7 @@ def runs(
         return
     rows = [
         (
-            entry.arrival.full_path,
+            shortened(entry.arrival.full_path),
             entry.rule,
             entry.arrival.source.value,
             entry.run_id,
@@ -39,7 +39,7 @@ def runs(
         )
         for entry in entries
     ]
-    columns = ("file", "rule", "found by", "run", "result", "landed", "why")
+    columns = ("file", "rule", "found by", "run", "result", "age", "why")
     show_table(f"Files of the last {window}, newest first", columns, rows, wide=("file", "why"))
 
 

@@ -77,7 +77,8 @@ class Sweeper:
         server_now = await self._landing.server_time()
         if standing is None:
             standing = await self._bookkeeping.activate(rule.name, server_now)
-            logs.fact("rule.activated", rule=rule.name, baseline=standing.baseline)
+            if standing.baseline == server_now:
+                logs.fact("rule.activated", rule=rule.name, baseline=standing.baseline)
         try:
             return await self._window(rule, standing, standing.cursor_started_at or server_now, deadline)
         except BlobsUnavailable:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from shared.errors import LedgerConflict
 from shared.ledger.table import Create, Put, Replace, Row, Table, Values
 
 _RULES, _BREAKERS, _PASSES, _LAST = "rules", "breakers", "passes", "last"
@@ -47,9 +48,15 @@ class Bookkeeping:
         return {row.key: _standing(row) async for row in self._rows(_RULES)}
 
     async def activate(self, rule: str, at: datetime) -> Standing:
-        """Record a rule's first sight. Raises LedgerConflict when another instance was faster."""
+        """Record a rule's first sight, and return its standing: an earlier one where somebody was faster."""
         standing = Standing(rule=rule, baseline=at, low_watermark=at)
-        etags = await self._table.transact(_RULES, [Create(rule, _standing_values(standing))])
+        try:
+            etags = await self._table.transact(_RULES, [Create(rule, _standing_values(standing))])
+        except LedgerConflict:
+            row = await self._table.read(_RULES, rule)
+            if row is None:
+                raise
+            return _standing(row)
         return replace(standing, etag=etags[rule])
 
     async def save_standing(self, standing: Standing) -> Standing:
