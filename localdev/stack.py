@@ -19,7 +19,7 @@ from typing import Any, Self
 from localdev.azurite import Azurite
 from localdev.child_process import ChildNotStarted, ChildProcess, supervised
 from localdev.ports import free_port
-from localdev.stack_setup import create_containers, create_jobs, run_first_pass
+from localdev.stack_setup import check_jobs, create_containers, create_jobs, run_first_pass
 from shared.errors import LandfallError
 from shared.rules import Rules
 from shared.settings import SETTINGS
@@ -104,6 +104,8 @@ class Stack:
             "RULES_FILE": str(self.options.rules.resolve()),
         }
         self.environment |= {**self._databricks(), **self.options.settings}
+        for fault in check_jobs(self.environment):
+            self._say(fault)
         self._say("Functions host")
         self.host_url = self._launch("host", self._host_command(free_port(self.options.host_port)))
         self._say("First reconcile pass")

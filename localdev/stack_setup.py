@@ -14,10 +14,12 @@ from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobServiceClient
 
 from shared import wiring
-from shared.errors import LandfallError, LedgerError
+from shared.clock import Deadline
+from shared.errors import JobMissing, JobsError, LandfallError, LedgerError
 from shared.rules import Rule
 
 FIRST_PASS_SECONDS = 60.0
+CHECK_SECONDS = 5.0
 RESULTS_CONTAINER = "curated"
 
 
@@ -48,6 +50,35 @@ def create_jobs(workspace_url: str, token: str, folder: Path) -> None:
             created = client.post("/api/2.2/jobs/create", json=job)
             if not created.is_success:
                 raise SetupFailed(f"The workspace refuses the job of {file.name}: {created.text[:500]}")
+
+
+def check_jobs(environment: Mapping[str, str]) -> list[str]:
+    """Return what is wrong with the jobs that the rules name; their files would wait.
+
+    Raises SetupFailed when the workspace does not answer, or does not let us in.
+    """
+    return asyncio.run(_check_jobs(environment))
+
+
+async def _check_jobs(environment: Mapping[str, str]) -> list[str]:
+    service = wiring.build(environment)
+    faults = []
+    try:
+        for rule in service.rules:
+            deadline = Deadline(service.clock, CHECK_SECONDS)
+            try:
+                if rule.job.id is None:
+                    await service.jobs.find_job(rule.job.name or "", deadline)
+                else:
+                    await service.jobs.get_job(rule.job.id, deadline)
+            except JobMissing as error:
+                faults.append(f"The files of rule {rule.name} will wait: {error}")
+    except JobsError as error:
+        host = service.settings.databricks.host
+        raise SetupFailed(f"The workspace {host} cannot be used: {error.message}", hint=error.hint) from error
+    finally:
+        await service.close()
+    return faults
 
 
 def run_first_pass(host_url: str, timer: str, environment: Mapping[str, str]) -> None:

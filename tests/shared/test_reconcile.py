@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from shared.errors import JobsBusy, LedgerUnavailable
@@ -85,6 +87,21 @@ async def test_pass_without_time_starts_nothing(world: World) -> None:
 
     assert outcomes == {"out of time": 1}
     assert (await world.only_entry()).state is State.PENDING
+
+
+async def test_held_entry_is_started_when_it_is_due(world: World) -> None:
+    """What waits on purpose goes on when its time has come, and not before."""
+    world.databricks.fail_next(JobsBusy("busy"))
+    claim = await world.drop("landing/crm/a.csv")
+    until = world.clock.now() + timedelta(hours=1)
+    await world.entries.move(claim.entry, state=State.HELD, due_at=until, reason="on purpose")
+
+    world.clock.advance(30 * MINUTE)
+    early = await world.reconciler.run()
+    world.clock.advance(31 * MINUTE)
+    late = await world.reconciler.run()
+
+    assert (early.due, late.redriven) == (0, {"submitted": 1})
 
 
 async def test_oldest_entries_are_due_first(world: World) -> None:
