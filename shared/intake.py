@@ -16,7 +16,7 @@ from shared.events import Ignored, read_events
 from shared.jobs import PARAMETERS_LIMIT, parameters_size
 from shared.landing import Landing
 from shared.ledger import Claim, Claimed, Entries
-from shared.model import Arrival, Entry, Source, State, entry_key
+from shared.model import Arrival, Entry, Result, Source, State, entry_key
 from shared.parameters import Locations, looks_dynamic
 from shared.rules import Match, Rules
 
@@ -96,22 +96,32 @@ class Intake:
         fields = {"source": match.arrival.source, "state": entry.state, "result": entry.result}
         logs.fact(f"arrival.{claim.outcome.value}", **fields, **entry.log_fields())
         if claim.outcome is Claimed.DUPLICATE:
-            return await self._suppressed(match.arrival, claim, deadline)
+            claim = await self._suppressed(match.arrival, claim)
+            return await self._started(claim, deadline)
         if entry.state is State.DEAD:
             logs.error("entry.dead", reason=entry.reason, **entry.log_fields())
         if entry.state is State.DISPATCHING:
             return replace(claim, entry=await self._dispatcher.send(entry, deadline))
         return await self._started(claim, deadline)
 
-    async def _suppressed(self, arrival: Arrival, claim: Claim, deadline: Deadline) -> Claim:
-        """Count a duplicate, and use the occasion to start an entry that somebody left overdue."""
-        now = self._clock.now()
-        if arrival.source is Source.EVENT:
-            try:
-                await self._entries.count_duplicate(claim.entry, now)
-            except LedgerError as error:
-                logs.warning("duplicate.uncounted", reason=error, **claim.entry.log_fields())
-        return await self._started(claim, deadline)
+    async def _suppressed(self, arrival: Arrival, claim: Claim) -> Claim:
+        """Count a duplicate; it is also an occasion to start what somebody left overdue.
+
+        A sweep sees only what is there: an entry that was closed as superseded and is listed was closed by mistake,
+        because two clocks disagreed, and is opened again.
+        """
+        now, entry = self._clock.now(), claim.entry
+        if arrival.source is Source.SWEEP:
+            if entry.result is not Result.SUPERSEDED:
+                return claim
+            logs.warning("entry.reopened", **entry.log_fields())
+            reopened = await self._entries.move(entry, state=State.PENDING, result=None, settled_at=None, due_at=now)
+            return replace(claim, entry=reopened)
+        try:
+            await self._entries.count_duplicate(entry, now)
+        except LedgerError as error:
+            logs.warning("duplicate.uncounted", reason=error, **entry.log_fields())
+        return claim
 
     async def _started(self, claim: Claim, deadline: Deadline) -> Claim:
         """Start the entry of a claim if it is due and has no run."""

@@ -97,7 +97,9 @@ class Sweeper:
                 await self._save(replace(standing, cursor=cursor, cursor_started_at=started_at))
                 return sweep
         sweep.complete = True
-        watermark = max(standing.low_watermark, started_at - OVERLAP)
+        # What was younger than the grace period was left to its event: it is not proven yet.
+        proven = started_at - self._settings.reconcile_grace - OVERLAP
+        watermark = max(standing.low_watermark, proven)
         await self._save(replace(standing, low_watermark=watermark, cursor="", cursor_started_at=None))
         return sweep
 
@@ -106,11 +108,12 @@ class Sweeper:
         look_back = started_at - self._settings.reconcile_look_back
         return max(standing.baseline, min(look_back, standing.low_watermark))
 
-    async def _known(self, rule: Rule, since: datetime) -> set[str]:
-        known: set[str] = set()
+    async def _known(self, rule: Rule, since: datetime) -> dict[str, str]:
+        """Return the outcomes of the entries of the window, by key."""
+        known: dict[str, str] = {}
         for partition in partitions_of(rule.name):
             async for indexed in self._entries.between(partition, since):
-                known.add(indexed.key)
+                known[indexed.key] = indexed.outcome
         return known
 
     async def _pages(self, rule: Rule, cursor: str) -> AsyncIterator[tuple[str, Page]]:
@@ -130,27 +133,28 @@ class Sweeper:
                 yield name, page
 
     async def _take_in(
-        self, rule: Rule, page: Page, since: datetime, known: set[str], sweep: Sweep, deadline: Deadline
+        self, rule: Rule, page: Page, since: datetime, known: dict[str, str], sweep: Sweep, deadline: Deadline
     ) -> None:
         sweep.counts["listed"] += len(page.arrivals)
         until = page.server_time - self._settings.reconcile_grace
-        missed: list[Arrival] = []
+        unclaimed: list[Arrival] = []
         for arrival in page.arrivals:
             if arrival.committed_at < since or not self._is_for(rule, arrival):
                 continue
-            if entry_key(rule.name, arrival) in known:
+            outcome = known.get(entry_key(rule.name, arrival))
+            if outcome is not None and outcome != Result.SUPERSEDED:
                 sweep.counts["known"] += 1
             elif arrival.committed_at > until:
                 sweep.counts["early"] += 1  # its event may still be on its way
             else:
-                missed.append(arrival)
+                unclaimed.append(arrival)  # what is listed is there now, so nothing has superseded it
         gate = asyncio.Semaphore(CONCURRENCY)
 
         async def one(arrival: Arrival) -> None:
             async with gate:
                 sweep.counts[await self._claim(arrival, until, deadline)] += 1
 
-        results = await asyncio.gather(*(one(arrival) for arrival in missed), return_exceptions=True)
+        results = await asyncio.gather(*(one(arrival) for arrival in unclaimed), return_exceptions=True)
         for failure in results:
             if failure is not None:
                 raise failure

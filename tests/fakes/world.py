@@ -41,12 +41,12 @@ ENVIRONMENT = {
 class World:
     """One service instance; `restart` makes another over the same ledger, as after a crash or a deploy."""
 
-    def __init__(self, rules: str = RULES) -> None:
+    def __init__(self, rules: str = RULES, **settings: str) -> None:
         self.clock = ManualClock()
         self.table = FaultyTable(MemoryTable())
         self.landing = MemoryLanding(self.clock)
         self.databricks = FakeDatabricks(self.clock)
-        self.settings = read_settings(ENVIRONMENT)
+        self.settings = read_settings({**ENVIRONMENT, **settings})
         self._nonces = itertools.count()
         self.restart(rules)
 

@@ -38,7 +38,7 @@ async def test_status_counts_what_happened() -> None:
     assert crm["results"] == {"failed": 1}
     assert (crm["missed"], crm["duplicates"]) == (1, 2)
     assert crm["oldest_open"] == "2026-11-22T12:01:00.000+00:00"
-    assert crm["complete_up_to"] == "2026-11-22T12:01:00.000+00:00"
+    assert crm["complete_up_to"] == "2026-11-22T12:00:00.000+00:00"
     assert erp["states"]["submitted"] == 0
 
 

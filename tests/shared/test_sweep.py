@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -150,6 +151,25 @@ async def test_overwrite_without_event_runs(world: World) -> None:
     assert len(world.databricks.runs) == 2
 
 
+async def test_version_that_is_there_was_not_superseded(world: World) -> None:
+    """When clocks disagreed and the newest version was taken for an older one, the sweep sets it right."""
+    first = world.landing.upload("landing/crm/a.csv", b"one")
+    second = world.landing.upload("landing/crm/a.csv", b"two")
+    world.clock.advance(MINUTE)
+    await world.deliver(replace(first, committed_at=world.clock.now()))
+    (claim,) = await world.deliver(second)
+    assert claim.entry.result is Result.SUPERSEDED
+
+    await swept(world)
+    again = await swept(world)
+
+    entry = await world.entries.read("crm", second, claim.entry.key)
+    assert entry is not None
+    assert (entry.state, entry.result) == (State.SUBMITTED, None)
+    assert again["known"] == 1
+    assert len(world.databricks.runs) == 2
+
+
 async def test_large_upload_without_md5_runs_flagged(world: World) -> None:
     """What might be a touch of a block upload runs: losing a file would be worse."""
     arrival = world.landing.upload("landing/crm/big.csv", in_blocks=True)
@@ -209,11 +229,11 @@ async def test_file_of_another_rule_is_not_this_rules(world: World) -> None:
 
 
 async def test_watermark_follows_complete_sweeps(world: World) -> None:
-    """After a complete pass everything before its start, less an overlap, is proven complete."""
+    """After a complete pass everything before its start, less grace and overlap, is proven complete."""
     await swept(world, HOUR)
 
     standing = (await world.bookkeeping.standings())["crm"]
-    assert standing.low_watermark == START + timedelta(hours=1) - OVERLAP
+    assert standing.low_watermark == START + timedelta(hours=1) - OVERLAP - timedelta(seconds=GRACE)
 
 
 async def test_failing_listing_keeps_its_watermark_and_says_so(world: World) -> None:
@@ -237,6 +257,20 @@ async def test_long_outage_widens_the_window(world: World) -> None:
     for _ in range(7):
         await swept(world, 24 * HOUR)
     world.landing.failing.clear()
+
+    assert (await swept(world))["missed"] == 1
+
+
+async def test_file_that_was_too_young_survives_an_outage() -> None:
+    """A file that a complete sweep left to its event is still found after an outage longer than the look-back."""
+    world = World(ONE_RULE, RECONCILE_GRACE="1h", RECONCILE_LOOK_BACK="2h")
+    await world.reconciler.run()
+    world.clock.advance(HOUR)
+    world.landing.upload("landing/crm/young.csv")
+    await swept(world, HOUR / 2)
+    world.landing.down = True
+    await swept(world, 72 * HOUR)
+    world.landing.down = False
 
     assert (await swept(world))["missed"] == 1
 
