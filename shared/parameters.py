@@ -7,9 +7,10 @@ up in a table and never evaluated.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from urllib.parse import quote
+from types import MappingProxyType
+from urllib.parse import quote, urlsplit
 
 from shared.model import Arrival, Source
 from shared.path_template import Captures
@@ -19,6 +20,9 @@ from shared.path_template.date_format import DateFormat
 from shared.wording import unknown
 
 __all__ = ["Context", "Locations", "ParameterTemplate", "TemplateError", "looks_dynamic"]
+
+_ODD_SEGMENTS = frozenset({"", ".", ".."})
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +43,7 @@ class Context:
     arrival: Arrival
     captures: Captures
     locations: Locations
+    volumes: Mapping[str, str] = field(default_factory=dict)  # container -> /Volumes/catalog/schema/volume
 
 
 def looks_dynamic(value: str) -> bool:
@@ -50,15 +55,30 @@ def looks_dynamic(value: str) -> bool:
 
 
 def _https(context: Context) -> str:
-    """Return the blob's URL, percent-encoded."""
-    path = f"{context.arrival.container}/{context.arrival.path}"
-    return f"{context.locations.blob_endpoint}/{quote(path, safe='/$')}"
+    """Return the blob's URL, percent-encoded: of a blob's name nothing is left that means something to a shell."""
+    container = quote(context.arrival.container, safe="$")
+    return f"{context.locations.blob_endpoint}/{container}/{quote(context.arrival.path)}"
 
 
 def _abfss(context: Context) -> str:
     """Return what Spark reads the blob by, the path verbatim; "" where the account has no dfs endpoint."""
     host, arrival = context.locations.dfs_host, context.arrival
     return f"abfss://{arrival.container}@{host}/{arrival.path}" if host else ""
+
+
+def _wasbs(context: Context) -> str:
+    """Return what Spark's older driver reads the blob by, the path verbatim; "" where `_abfss` is."""
+    host, arrival = urlsplit(context.locations.blob_endpoint).hostname, context.arrival
+    return f"wasbs://{arrival.container}@{host}/{arrival.path}" if context.locations.dfs_host else ""
+
+
+def _volume(context: Context) -> str:
+    """Return the blob's place in the volume of its container; "" where there is none.
+
+    A file system drops empty segments and follows `..`, so that a path with these would name another file.
+    """
+    folder, path = context.volumes.get(context.arrival.container), context.arrival.path
+    return f"{folder}/{path}" if folder and _ODD_SEGMENTS.isdisjoint(path.split("/")) else ""
 
 
 def _name(arrival: Arrival) -> str:
@@ -84,6 +104,8 @@ def _event_time(context: Context) -> str:
 VALUES: dict[str, Callable[[Context], str]] = {
     "blob.uri": lambda context: _abfss(context) or _https(context),
     "blob.abfss": _abfss,
+    "blob.wasbs": _wasbs,
+    "blob.volume": _volume,
     "blob.https": _https,
     "blob.account": lambda context: context.arrival.account,
     "blob.container": lambda context: context.arrival.container,
@@ -97,6 +119,7 @@ VALUES: dict[str, Callable[[Context], str]] = {
     "blob.last_modified": lambda context: _time(context.arrival.committed_at),
     "event.id": lambda context: context.arrival.event_id or "",
     "event.time": _event_time,
+    "event.type": lambda context: context.arrival.event_type or "",
     "rule.name": lambda context: context.rule,
     "entry.key": lambda context: context.key,
     "triggered_by": lambda context: str(context.arrival.source),
@@ -144,11 +167,20 @@ class ParameterTemplate:
         """Return the names that the template uses."""
         return frozenset(piece.name for piece in self.pieces if isinstance(piece, _Placeholder))
 
-    def check(self, kinds: Mapping[str, CaptureKind]) -> None:
-        """Raise TemplateError for the first placeholder that a rule with these captures cannot fill."""
+    def literal_text(self) -> str:
+        """Return the text outside placeholders, the least that is rendered."""
+        return "".join(piece for piece in self.pieces if isinstance(piece, str))
+
+    def check(self, kinds: Mapping[str, CaptureKind], refused: Mapping[str, str] = _NOTHING) -> None:
+        """Raise TemplateError for the first placeholder that a rule with these captures cannot fill.
+
+        `refused` holds, by name, what is wrong with names that are known and cannot be used here.
+        """
         for piece in self.pieces:
             if isinstance(piece, _Placeholder):
                 _check(piece, kinds)
+                if piece.name in refused:
+                    raise TemplateError(refused[piece.name], piece.column)
 
     def render(self, context: Context) -> str:
         """Return the parameter's text. Nothing in it is expanded twice; see `looks_dynamic` before sending it."""

@@ -25,9 +25,10 @@ class CaptureKind:
 
     patterns: tuple[str, ...]  # RE2 without groups, one for each path segment that it spans
     expected: str  # completes "`x` is not ..."
-    read: Callable[[str], Value | None]  # None: it has the shape, but there is no such value
+    read: Callable[[str], Value | None]  # None: the text is not of this kind, or there is no such date
     is_open: bool = False  # takes as much as it can get, so that something definite must stand next to it
     crosses: bool = False  # may hold any number of `/`
+    shape: str = ""  # a text of this kind, whose width and slashes all of them have; "" where the width varies
     date_format: DateFormat | None = None
 
     @property
@@ -36,10 +37,14 @@ class CaptureKind:
         return "/".join(self.patterns)
 
 
+def _number(text: str) -> int | None:
+    return int(text) if len(text) <= 18 and text.isascii() and text.isdigit() else None
+
+
 TEXT = CaptureKind(("[^/]+",), "one or more characters", str, is_open=True)
 PATH = CaptureKind((".+",), "one or more characters", str, is_open=True, crosses=True)
 # 18 digits always fit the 64-bit integers of the tools downstream.
-NUMBER = CaptureKind(("[0-9]{1,18}",), "a number of 1 to 18 digits", int, is_open=True)
+NUMBER = CaptureKind(("[0-9]{1,18}",), "a number of 1 to 18 digits", _number, is_open=True)
 
 _FORBIDDEN_IN_CHOICE = re.compile(r"[*?%:,/\[\]\\]")
 _ONE_WORD = re.compile(r"[A-Za-z0-9_.-]+")
@@ -76,13 +81,26 @@ def _choice(spec: str) -> CaptureKind:
         words.append(word)
         column += len(word) + 1
     expected = " or ".join([", ".join(shown(word) for word in words[:-1]), shown(words[-1])])
-    return CaptureKind((f"(?:{'|'.join(map(re.escape, words))})",), expected, str)
+    widths = {len(word) for word in words}
+    return CaptureKind(
+        (f"(?:{'|'.join(map(re.escape, words))})",),
+        expected,
+        {word: word for word in words}.get,
+        shape=words[0] if len(widths) == 1 else "",
+    )
 
 
 def _date(spec: str) -> CaptureKind:
     date_format = DateFormat.parse(spec)
+    patterns = date_format.patterns()
+    shape = re.compile("/".join(patterns))
+
+    @lru_cache(maxsize=1024)  # files come in days
+    def read(text: str) -> datetime | None:
+        return date_format.read(text) if shape.fullmatch(text) else None
+
     expected = f"a date in the format `{date_format.text}`"
-    return CaptureKind(date_format.patterns(), expected, date_format.read, date_format=date_format)
+    return CaptureKind(patterns, expected, read, shape=date_format.shape, date_format=date_format)
 
 
 def _unknown(spec: str) -> str:

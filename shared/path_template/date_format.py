@@ -33,6 +33,11 @@ class DateFormat:
     fields: tuple[tuple[str, int, int], ...]  # letter, start and end in a text of this format
     known: frozenset[str]  # the directives that a moment read by this format can be written with
 
+    @property
+    def shape(self) -> str:
+        """Return a text that looks like one of this format, with zeros for the digits."""
+        return "".join("0" * WIDTHS[piece] if odd % 2 else piece for odd, piece in enumerate(self.pieces))
+
     @classmethod
     @lru_cache(maxsize=1024)  # ten thousand rules use the same few formats
     def parse(cls, text: str) -> DateFormat:

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from shared.path_template.elements import Capture, Segment, regular_expression
 from shared.path_template.linear_expression import compile_expression
+from shared.path_template.parser import parse_segments
 from shared.wording import shown
 
 # Longer than any blob's full path (63 + 1 + 1,024 characters), so that a bound costs nobody a file.
 LONGEST_PATH = 4096
 
 
-@dataclass(frozen=True, slots=True)
 class Mismatch:
     """A path is not for a template or a rule."""
 
-    explain: Callable[[], str] = field(repr=False)
+    __slots__ = ("_count", "_explain")
+
+    def __init__(self, explain: Callable[[], str], count: Callable[[], int] = int) -> None:
+        self._explain = explain
+        self._count = count
 
     @property
     def reason(self) -> str:
         """Return why, as one sentence without line breaks or control characters; computed at each call."""
-        return self.explain()
+        return self._explain()
+
+    @property
+    def matched_segments(self) -> int:
+        """Return how many segments at the start of the path fit, for sorting by nearness; computed at each call."""
+        return self._count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +48,33 @@ class _Step:
     continues: bool = False  # the step before it is of the same segment of the template
 
 
-def explain(segments: tuple[Segment, ...], full_path: str) -> str:
-    """Return why a path that does not match the segments of a template does not."""
+def explain(template: str, full_path: str) -> str:
+    """Return why a path that does not match a template, which is in order, does not."""
+    if fault := unmatchable(full_path):
+        return fault
+    segments = parse_segments(template)
+    return _misread_capture(segments, full_path.encode()) or _misfit(_steps(segments), full_path.split("/"))
+
+
+def fitting_segments(template: str, full_path: str) -> int:
+    """Return how many segments at the start of a path fit those of a template, up to what crosses segments."""
+    count = 0
+    for step, part in zip(_steps(parse_segments(template)), full_path.split("/"), strict=False):
+        if step.crosses or not _fits(step, part):
+            break
+        count += 1
+    return count
+
+
+def unmatchable(full_path: str) -> str:
+    """Return why no pattern whatever matches a path, "" when one may."""
     if len(full_path) > LONGEST_PATH:
         return f"the path has {len(full_path)} characters; no blob's has more than {LONGEST_PATH}"
     try:
-        encoded = full_path.encode()
+        full_path.encode()
     except UnicodeEncodeError as error:
         return f"character {error.start + 1} is half of a character (a lone surrogate), which no blob's name can hold"
-    return _misread_capture(segments, encoded) or _misfit(_steps(segments), full_path.split("/"))
+    return ""
 
 
 def _misread_capture(segments: tuple[Segment, ...], encoded: bytes) -> str:
@@ -55,9 +83,10 @@ def _misread_capture(segments: tuple[Segment, ...], encoded: bytes) -> str:
         return ""
     captures = [element for segment in segments for element in segment.elements if isinstance(element, Capture)]
     for group, (capture, taken) in enumerate(zip(captures, found.groups(), strict=True), start=1):
-        if capture.kind.read(taken.decode()) is None:
+        text = (taken or b"").decode()
+        if capture.kind.read(text) is None:
             first = encoded[: found.start(group)].count(b"/") + 1
-            return f"{_place(first, first + taken.count(b'/'))}: {shown(taken.decode())} is not {capture.kind.expected}"
+            return f"{_place(first, first + text.count('/'))}: {shown(text)} is not {capture.kind.expected}"
     return ""
 
 
@@ -141,8 +170,14 @@ def _segments(number: int) -> str:
     return f"{number} segment{'' if number == 1 else 's'}"
 
 
+def _fits(step: _Step, part: str) -> bool:
+    if step.is_literal:
+        return step.pattern == re.escape(part)
+    return compile_expression(step.pattern).fullmatch(part.encode(errors="surrogatepass")) is not None
+
+
 def _unfit(step: _Step, number: int, part: str) -> str:
-    if compile_expression(step.pattern).fullmatch(part.encode()):
+    if _fits(step, part):
         return ""
     if not part:
         return f"segment {number} is empty"

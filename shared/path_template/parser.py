@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from shared.path_template.braces import Hole, Plain, TemplateError, scan
 from shared.path_template.capture_kinds import parse_kind
@@ -18,7 +19,7 @@ RESERVED_NAMES = frozenset({"blob", "event", "rule", "entry", "triggered_by"})
 
 _TOKEN = re.compile(r"/|\*+|\?|[^/*?]+")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _REFUSED = re.compile(r"[\[\]\\]")
 _REFUSALS = {
     "[": "`[` cannot be used: write `?` for one character, or `{name:a|b}` for one of several words.",
@@ -46,7 +47,7 @@ def _refuse_whole(text: str) -> None:
     if text.endswith("/"):
         message = f"A path cannot end with `/`. Write {shown(text + '**')} for everything below this folder."
         raise TemplateError(message, len(text))
-    if found := _CONTROL.search(text):
+    if found := CONTROL.search(text):
         raise TemplateError("A path cannot hold a line break or another control character.", found.start() + 1)
 
 
@@ -102,21 +103,16 @@ class _Parser:
             self._elements.append((Literal(written, text), column))
 
     def _capture(self, hole: Hole) -> Capture:
-        name, colon, spec = hole.content.partition(":")
-        if not _NAME.fullmatch(name):
-            raise TemplateError(_misnamed(hole.content, name), hole.column)
-        if name in RESERVED_NAMES:
-            raise TemplateError(f"A capture cannot be called {shown(name)}: parameters use that name.", hole.column)
-        if name in self._names:
-            raise TemplateError(f"A capture called {shown(name)} is already in this path.", hole.column)
+        try:
+            capture = parse_capture(hole.content)
+        except TemplateError as error:
+            raise error.shifted(hole.column - 1) from None
+        if fault := name_fault(capture.name, self._names):
+            raise TemplateError(fault, hole.column)
         if len(self._names) == MOST_CAPTURES:
             raise TemplateError(f"A path has at most {MOST_CAPTURES} captures; this is one more.", hole.column)
-        self._names.add(name)
-        try:
-            kind = parse_kind(spec if colon else None)
-        except TemplateError as error:
-            raise error.shifted(hole.column + len(name) + 1) from None
-        return Capture("{" + hole.content + "}", name, kind)
+        self._names.add(capture.name)
+        return capture
 
     def _close(self, column: int) -> None:
         """End the segment whose last character stands before `column`."""
@@ -144,6 +140,29 @@ class _Parser:
             raise TemplateError(_unseparated(left, right), self._elements[0][1])
 
 
+def parse_capture(content: str) -> Capture:
+    """Return the capture that stands in braces; raises TemplateError, column 1 being the opening brace."""
+    name, colon, spec = content.partition(":")
+    if not _NAME.fullmatch(name):
+        raise TemplateError(_misnamed(content, name), 1)
+    if fault := name_fault(name, ()):
+        raise TemplateError(fault, 1)
+    try:
+        kind = parse_kind(spec if colon else None)
+    except TemplateError as error:
+        raise error.shifted(len(name) + 2) from None
+    return Capture("{" + content + "}", name, kind)
+
+
+def name_fault(name: str, taken: Collection[str]) -> str:
+    """Return why a capture cannot have this name, "" when it can."""
+    if not _NAME.fullmatch(name):
+        return f"{shown(name)} cannot name a capture: use letters, digits and `_`, not a digit first, at most 63."
+    if name in RESERVED_NAMES:
+        return f"A capture cannot be called {shown(name)}: parameters use that name."
+    return f"A capture called {shown(name)} is already in this path." if name in taken else ""
+
+
 def _misnamed(content: str, name: str) -> str:
     if "," in content and ":" not in content:
         words = "|".join(word.strip() for word in content.split(","))
@@ -152,7 +171,7 @@ def _misnamed(content: str, name: str) -> str:
         return "This capture has no name. Write `{name}`, or `*` for text that no parameter needs."
     if name != name.strip():
         return f"Remove the spaces in {shown('{' + content + '}')}."
-    return f"{shown(name)} cannot name a capture: use letters, digits and `_`, not a digit first, at most 63."
+    return name_fault(name, ())
 
 
 def _unseparated(left: str, right: str) -> str:

@@ -7,7 +7,21 @@ examples in the rules file. A preview that ran other code would lie.
 from __future__ import annotations
 
 from shared.parameters import Locations
-from shared.rules.rule import Match, Rule
-from shared.rules.rule_set import Explanation, Rules
+from shared.rules.conditions import Conditions
+from shared.rules.explanation import Explanation
+from shared.rules.rule import Match, Mode, OnOverwrite, Rule
+from shared.rules.rule_set import Rules
+from shared.rules.run_parameters import RunParameters, problem
 
-__all__ = ["Explanation", "Locations", "Match", "Rule", "Rules"]
+__all__ = [
+    "Conditions",
+    "Explanation",
+    "Locations",
+    "Match",
+    "Mode",
+    "OnOverwrite",
+    "Rule",
+    "Rules",
+    "RunParameters",
+    "problem",
+]

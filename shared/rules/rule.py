@@ -2,35 +2,67 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
 
-from shared.model import ENTRY_PARAMETER, Arrival, JobReference
-from shared.parameters import Context, Locations, ParameterTemplate
-from shared.path_template import Captures, Mismatch, PathTemplate
+from shared.model import Arrival, JobReference
+from shared.parameters import Context, Locations
+from shared.path_template import Captures, Mismatch, PathPattern
+from shared.rules.conditions import NO_CONDITIONS, Conditions
+from shared.rules.run_parameters import RunParameters
 from shared.wording import shown
+
+
+class OnOverwrite(StrEnum):
+    """What a new version of a path that is known does."""
+
+    RUN = "run"  # it starts the job like any other
+    IGNORE = "ignore"  # recorded, not run
+    ALERT = "alert"  # recorded, not run, and a person is told
+
+
+class Mode(StrEnum):
+    """What becomes of a match."""
+
+    RUN = "run"  # it starts the job
+    SHADOW = "shadow"  # recorded, not run: to see what a rule would do
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A named path template, the job it starts and the parameters it passes."""
+    """A named path pattern with conditions, the job it starts and the parameters it passes."""
 
     name: str
-    path: PathTemplate
-    exclude: tuple[PathTemplate, ...]
+    path: PathPattern
+    exclude: tuple[PathPattern, ...]
     job: JobReference
-    notebook_params: tuple[tuple[str, ParameterTemplate], ...]
+    parameters: RunParameters
+    conditions: Conditions = NO_CONDITIONS
+    also: bool = False  # fires whenever it matches, beside the rule that wins
+    on_overwrite: OnOverwrite = OnOverwrite.RUN
+    enabled: bool = True
+    mode: Mode = Mode.RUN
+    volumes: Mapping[str, str] = field(default_factory=dict, hash=False)  # container -> /Volumes/catalog/schema/volume
     description: str = ""
     line: int = 0  # in the rules file
 
     def match(self, full_path: str) -> Captures | Mismatch:
-        """Return what the rule captures from `container/path`, or why it is not for it; other rules do not matter."""
+        """Return what the rule captures from `container/path`, or why the path is not for it.
+
+        Path and excludes only: conditions, other rules and `enabled` do not matter.
+        """
         captures = self.path.match(full_path)
         if isinstance(captures, Captures):
             for template in self.exclude:
                 if isinstance(template.match(full_path), Captures):
-                    return Mismatch(partial("excluded by {}".format, shown(template.text)))
+                    return _excluded(template, full_path)
         return captures
+
+
+def _excluded(template: PathPattern, full_path: str) -> Mismatch:
+    return Mismatch(lambda: f"excluded by {shown(template.text)}", lambda: full_path.count("/") + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +72,16 @@ class Match:
     rule: Rule
     arrival: Arrival
     captures: Captures
+    undecided: tuple[str, ...] = ()  # fields that the arrival lacks and the rule's conditions ask for
 
-    def render(self, locations: Locations, key: str) -> dict[str, str]:
-        """Return the parameters of the run for the entry `key`; `landfall_entry` is among them."""
+    def render(self, locations: Locations, key: str) -> dict[str, Any]:
+        """Return run-now's fields for the entry `key`, such as {"notebook_params": {...}}; see `problem`."""
         context = Context(
-            rule=self.rule.name, key=key, arrival=self.arrival, captures=self.captures, locations=locations
+            rule=self.rule.name,
+            key=key,
+            arrival=self.arrival,
+            captures=self.captures,
+            locations=locations,
+            volumes=self.rule.volumes,
         )
-        parameters = {name: template.render(context) for name, template in self.rule.notebook_params}
-        return {**parameters, ENTRY_PARAMETER: key}
+        return self.rule.parameters.render(context)

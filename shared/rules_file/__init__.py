@@ -2,6 +2,25 @@
 
 from __future__ import annotations
 
-from shared.rules_file.reader import DEFAULTS_KEYS, FILE_KEYS, JOB_KEYS, RULE_KEYS, STANDARD_PARAMETERS, parse_rules
+from shared.rules_file.condition_reader import BLOB_TYPES, CONDITION_KEYS
+from shared.rules_file.defaults_reader import DEFAULTS_KEYS
+from shared.rules_file.examples import EXAMPLES_KEYS, GIVEN, GIVEN_KEYS
+from shared.rules_file.job_reader import JOB_KEYS
+from shared.rules_file.parameter_reader import MOST_DBT_COMMANDS, PIPELINE_KEYS
+from shared.rules_file.reader import FILE_KEYS, RULE_KEYS, STANDARD_PARAMETERS, parse_rules
 
-__all__ = ["DEFAULTS_KEYS", "FILE_KEYS", "JOB_KEYS", "RULE_KEYS", "STANDARD_PARAMETERS", "parse_rules"]
+__all__ = [
+    "BLOB_TYPES",
+    "CONDITION_KEYS",
+    "DEFAULTS_KEYS",
+    "EXAMPLES_KEYS",
+    "FILE_KEYS",
+    "GIVEN",
+    "GIVEN_KEYS",
+    "JOB_KEYS",
+    "MOST_DBT_COMMANDS",
+    "PIPELINE_KEYS",
+    "RULE_KEYS",
+    "STANDARD_PARAMETERS",
+    "parse_rules",
+]

@@ -1,45 +1,50 @@
-"""The examples of a rule: paths that must start its job, what they must capture, and paths that must not match.
-
-They are tried when the file is read, by the code that is used on live blobs.
-"""
+"""Reads the examples of a rule: paths that must start its job, what they must give, and paths that must not match."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
-from shared.model import ENTRY_PARAMETER, Arrival, Source
-from shared.parameters import Locations
-from shared.path_template import Captures, Mismatch
-from shared.rules import Match, Rule, Rules
+from shared.model import Arrival, Source
+from shared.rules_file.condition_reader import read_blob_type, read_size
 from shared.rules_file.node_reader import NodeReader
-from shared.wording import shown, unknown
 from shared.yaml_source import nodes
 
-# Where the blobs of examples lie. What only a real blob has (size, event and so on) is empty in an example.
-EXAMPLE_LOCATIONS = Locations(
-    account="account",
-    blob_endpoint="https://account.blob.core.windows.net",
-    dfs_host="account.dfs.core.windows.net",
-)
+EXAMPLES_KEYS = ("match", "no_match")
+GIVEN = "given"
+# What an example may tell of its blob: the fields of an arrival that conditions look at.
+GIVEN_KEYS = ("size", "content_type", "blob_type", "api", "account")
 _EXAMPLE_TIME = datetime(2000, 1, 1, tzinfo=UTC)
-_EXAMPLE_KEY = "0" * 64
 
 
 @dataclass(frozen=True, slots=True)
-class MatchExample:
-    """A path that must start the rule's job, and the text that captures and parameters must have."""
+class Example:
+    """A path, the facts that are given of its blob, and the text that captures and parameters must have."""
 
     path: nodes.Text
+    facts: Mapping[str, Any] = field(default_factory=dict)  # fields of an Arrival
     expected: tuple[tuple[nodes.Text, nodes.Text], ...] = ()
+
+    def arrival(self) -> Arrival:
+        """Return the arrival of such a blob, learnt of from an event; what is not given is not known."""
+        container, _, path = self.path.value.partition("/")
+        place: dict[str, Any] = {"account": "", "container": container, "path": path}
+        return Arrival(
+            **{**place, **self.facts},
+            version=None,
+            committed_at=_EXAMPLE_TIME,
+            source=Source.EVENT,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Examples:
     """All examples of one rule."""
 
-    match: tuple[MatchExample, ...] = ()
-    no_match: tuple[nodes.Text, ...] = ()
+    match: tuple[Example, ...] = ()
+    no_match: tuple[Example, ...] = ()
 
 
 def read_examples(reader: NodeReader, node: nodes.Node) -> Examples:
@@ -47,24 +52,61 @@ def read_examples(reader: NodeReader, node: nodes.Node) -> Examples:
     mapping = reader.mapping(node, "examples", such_as='{match: ["landing/a.csv"], no_match: ["landing/a.txt"]}')
     if mapping is None:
         return Examples()
-    fields = reader.fields(mapping, ("match", "no_match"), "`examples`")
-    match = _read_matches(reader, fields["match"]) if "match" in fields else ()
-    no_match = reader.items(fields["no_match"], "no_match") if "no_match" in fields else ()
-    return Examples(match, tuple(path for item in no_match if (path := _path(reader, item))))
+    fields = reader.fields(mapping, EXAMPLES_KEYS, "`examples`")
+    match = _read(reader, fields["match"], "match") if "match" in fields else ()
+    no_match = _read(reader, fields["no_match"], "no_match") if "no_match" in fields else ()
+    return Examples(match, no_match)
 
 
-def _read_matches(reader: NodeReader, node: nodes.Node) -> tuple[MatchExample, ...]:
+def _read(reader: NodeReader, node: nodes.Node, name: str) -> tuple[Example, ...]:
+    """Return the examples of a list of paths, or of a mapping of paths to what is said of each."""
     if not isinstance(node, nodes.Mapping):
-        paths = [_path(reader, item) for item in reader.items(node, "match")]
-        return tuple(MatchExample(path) for path in paths if path)
-    examples: list[MatchExample] = []
+        paths = [_path(reader, item) for item in reader.items(node, name)]
+        return tuple(Example(path) for path in paths if path)
+    read = _read_match if name == "match" else _read_no_match
+    examples: list[Example] = []
     for key, value in node.entries:
         path = _path(reader, key)
-        expected = reader.mapping(value, key.value, such_as='{source: "crm"}')
-        if path and expected:
-            pairs = [(name, reader.text(wanted, name.value)) for name, wanted in expected.entries]
-            examples.append(MatchExample(path, tuple((name, wanted) for name, wanted in pairs if wanted)))
+        says = reader.mapping(value, key.value, such_as='{source: "crm"}' if name == "match" else "{given: {size: 0}}")
+        if path and says:
+            examples.append(read(reader, path, says))
     return tuple(examples)
+
+
+def _read_match(reader: NodeReader, path: nodes.Text, says: nodes.Mapping) -> Example:
+    facts: dict[str, Any] = {}
+    expected: list[tuple[nodes.Text, nodes.Text]] = []
+    for name, value in says.entries:
+        # Text is what a capture or a parameter of that name must have.
+        if name.value == GIVEN and not isinstance(value, nodes.Text):
+            facts = _read_given(reader, value)
+        elif wanted := _wanted(reader, value, name.value):
+            expected.append((name, wanted))
+    return Example(path, facts, tuple(expected))
+
+
+def _wanted(reader: NodeReader, node: nodes.Node, name: str) -> nodes.Text | None:
+    return node if isinstance(node, nodes.Text) else reader.text(node, name)  # a parameter may be empty
+
+
+def _read_no_match(reader: NodeReader, path: nodes.Text, says: nodes.Mapping) -> Example:
+    fields = reader.fields(says, (GIVEN,), "an example of `no_match`")
+    return Example(path, _read_given(reader, fields[GIVEN]) if GIVEN in fields else {})
+
+
+def _read_given(reader: NodeReader, node: nodes.Node) -> dict[str, Any]:
+    mapping = reader.mapping(node, GIVEN, such_as="{size: 1024, content_type: text/csv}")
+    fields = reader.fields(mapping, GIVEN_KEYS, f"`{GIVEN}`") if mapping else {}
+    return {key: _fact(reader, value, key) for key, value in fields.items()}
+
+
+def _fact(reader: NodeReader, node: nodes.Node, key: str) -> int | str | None:
+    if key == "size":
+        return read_size(reader, node, key)
+    if key == "blob_type":
+        return read_blob_type(reader, node)
+    text = reader.text(node, key)
+    return text.value if text else ""
 
 
 def _path(reader: NodeReader, node: nodes.Node) -> nodes.Text | None:
@@ -73,52 +115,3 @@ def _path(reader: NodeReader, node: nodes.Node) -> nodes.Text | None:
         reader.fault("An example is a container and a blob's path, such as `landing/orders.csv`.", text)
         return None
     return text
-
-
-def check_examples(reader: NodeReader, rules: Rules, rule: Rule, examples: Examples) -> None:
-    """Note each example that fails; `rules` are all rules of the file, since an earlier one may take the path."""
-    for example in examples.match:
-        _check_match(reader, rules, rule, example)
-    for path in examples.no_match:
-        if isinstance(rule.match(path.value), Captures):
-            reader.fault(f"{shown(path.value)} matches, and should not.", path)
-
-
-def _check_match(reader: NodeReader, rules: Rules, rule: Rule, example: MatchExample) -> None:
-    path = example.path
-    captures = rule.match(path.value)
-    if isinstance(captures, Mismatch):
-        reader.fault(f"{shown(path.value)} does not match: {captures.reason}.", path)
-        return
-    arrival = _arrival(path.value)
-    winner = next(iter(rules.match(arrival)), None)
-    if winner is None:
-        reader.fault(f"{shown(arrival.container)} is kept by Azure for itself; nothing matches there.", path)
-        return
-    if winner.rule is not rule:
-        message = f"{shown(path.value)} matches the rule {shown(winner.rule.name)} on line {winner.rule.line} first."
-        reader.fault(message, path)
-    _check_expected(reader, Match(rule, arrival, captures), example)
-
-
-def _check_expected(reader: NodeReader, match: Match, example: MatchExample) -> None:
-    parameters = match.render(EXAMPLE_LOCATIONS, _EXAMPLE_KEY)
-    del parameters[ENTRY_PARAMETER]
-    found = {name: capture.text for name, capture in match.captures.items()} | parameters
-    for name, wanted in example.expected:
-        if name.value not in found:
-            reader.fault(unknown(name.value, found, "is no parameter and no capture of this rule"), name)
-        elif found[name.value] != wanted.value:
-            reader.fault(f"{shown(name.value)} is {shown(found[name.value])} here, not {shown(wanted.value)}.", wanted)
-
-
-def _arrival(full_path: str) -> Arrival:
-    container, _, path = full_path.partition("/")
-    return Arrival(
-        account=EXAMPLE_LOCATIONS.account,
-        container=container,
-        path=path,
-        version=None,
-        committed_at=_EXAMPLE_TIME,
-        source=Source.EVENT,
-    )

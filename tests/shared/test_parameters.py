@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -68,6 +69,26 @@ def test_names_are_passed_on_verbatim(name: str) -> None:
     assert rendered("{blob.path}", context).endswith(rendered("{blob.name}", context))
 
 
+@given(st.text("{}ab:% \n", max_size=20).filter(lambda text: not looks_dynamic(text)))
+def test_literal_text_round_trips(text: str) -> None:
+    """Text with its braces doubled is a template without placeholders, which renders as that text."""
+    template = ParameterTemplate.parse(text.replace("{", "{{").replace("}", "}}"))
+
+    assert template.names == frozenset()
+    assert template.literal_text() == template.render(context_of("a")) == text
+
+
+@given(st.lists(st.sampled_from(["{name}", "{date}", "{date:%d}", "{blob.uri}", "{event.type}", "a", "{{", "}}", "é"])))
+def test_template_renders_as_its_pieces_do(pieces: list[str]) -> None:
+    """What stands beside a placeholder changes nothing about it: a template is the sum of its pieces."""
+    text = "".join(pieces)
+    context = context_of("crm/2026-02-28/{a}.csv", template=PATH.text)
+    if any(looks_dynamic(run.replace("{{", "{").replace("}}", "}")) for run in re.split(r"\{[a-z.%:]+\}", text)):
+        return
+
+    assert rendered(text, context) == "".join(rendered(piece, context) for piece in pieces)
+
+
 @pytest.mark.parametrize("name", ["{blob.account}", "{{job.id}}", "{0.__class__}", "%(path)s", "${x}", "{rest}"])
 def test_nothing_is_expanded_twice(name: str) -> None:
     """A name that looks like a template is text."""
@@ -98,6 +119,15 @@ def test_without_dfs_the_uri_is_the_url() -> None:
 
     assert rendered("{blob.uri}", context) == "http://127.0.0.1:10000/devstore/landing/a%20b/%C3%BC%23%25.csv"
     assert rendered("{blob.abfss}", context) == ""
+    assert rendered("{blob.wasbs}", context) == ""
+
+
+def test_spark_reads_the_path_verbatim() -> None:
+    """Neither of Spark's forms escapes anything: the drivers take the path as it is."""
+    context = context_of("a b/ü#%.csv")
+
+    assert rendered("{blob.abfss}", context) == "abfss://landing@account.dfs.core.windows.net/a b/ü#%.csv"
+    assert rendered("{blob.wasbs}", context) == "wasbs://landing@account.blob.core.windows.net/a b/ü#%.csv"
 
 
 @pytest.mark.parametrize(
@@ -126,7 +156,7 @@ def test_what_nobody_told_is_empty() -> None:
     arrival = replace(ARRIVAL, source=Source.SWEEP, event_id=None, version=None)
     context = replace(context_of("a"), arrival=arrival)
 
-    for name in ("blob.size", "blob.etag", "blob.content_type", "event.id", "event.time"):
+    for name in ("blob.size", "blob.etag", "blob.content_type", "event.id", "event.time", "event.type", "blob.volume"):
         assert rendered(f"<{{{name}}}>", context) == "<>"
     assert rendered("{triggered_by}", context) == "sweep"
 

@@ -12,8 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.path_template import Captures, Mismatch, PathTemplate, TemplateError
+from shared.path_template import outline as outlines
 from shared.path_template.date_format import DateFormat
-from shared.path_template.parser import LONGEST_TEMPLATE, MOST_CAPTURES, MOST_WILDCARDS
+from shared.path_template.division import division
+from shared.path_template.outline import outline
+from shared.path_template.parser import LONGEST_TEMPLATE, MOST_CAPTURES, MOST_WILDCARDS, parse_segments
 from tests.shared.reference_matcher import Sample, paths_for, reference_match, samples
 
 MEET = "Put literal text between them, or leave one out."
@@ -61,6 +64,64 @@ def test_matcher_agrees_with_the_reference(data: st.DataObject, sample: Sample) 
         assert tuple(found) == template.capture_names
 
 
+@settings(max_examples=600, deadline=None)
+@given(data=st.data(), sample=samples())
+def test_every_way_to_divide_gives_the_same(data: st.DataObject, sample: Sample) -> None:
+    """Whether a path is divided in steps, by `re` or by RE2 is a matter of speed and of nothing else."""
+    beginning, literals, varying = outline(sample.text)
+    path = data.draw(paths_for(sample))
+    expected = reference_match(sample.tokens, path)
+
+    for is_shared in (False, True):
+        divide = division(varying, literals, is_shared=is_shared)
+        texts = divide(path, len(beginning)) if path.startswith(beginning) else None
+        assert (texts is None) == (expected is None)
+        assert [*(texts or ())] == [*(expected or {}).values()]
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.one_of(samples().map(lambda sample: sample.text), st.text("{}*?:/|[aYmdnit%é", max_size=14)))
+def test_glance_sees_what_the_parser_reads(text: str) -> None:
+    """The quick reading of a template takes nothing that the parser refuses, and reads what it takes alike."""
+    glanced = outlines._at_a_glance(text)
+
+    if glanced:
+        beginning, literals, varying = outlines._of_segments(parse_segments(text))
+        assert glanced[:2] == (beginning, literals)
+        assert glanced[2].written == varying.written
+        assert [*glanced[2].captures] == [*varying.captures]
+
+
+def test_ordinary_templates_are_read_at_a_glance() -> None:
+    """What people write most is read the quick way, which a hundred thousand rules need to be ready in a second."""
+    for text in (
+        "landing/crm/orders.csv",
+        "landing/{source:crm|erp}/{date:%Y-%m-%d}/{name}.csv",
+        "landing/**/*.json",
+        "**/_SUCCESS",
+        "raw/{folder:**}/part-{n:int}.parquet",
+    ):
+        assert outlines._at_a_glance(text)
+
+
+@pytest.mark.parametrize(
+    ("template", "path", "expected"),
+    [
+        ("landing/{source:crm|erp}_{name}.csv", "landing/crm_a_b.csv", {"source": "crm", "name": "a_b"}),
+        ("landing/{a}_{b}.csv", "landing/x_y_z.csv", {"a": "x_y", "b": "z"}),
+        ("landing/{a}_{b}.csv", "landing/x_y_.csv", {"a": "x", "b": "y_"}),
+        ("landing/*_{b}_{d:%Y/%m}/x", "landing/a_b_c_2026/01/x", {"b": "c", "d": "2026/01"}),
+        ("landing/{a:**}-{d:%Y/%m}/*", "landing/a/b-2026/01/x", {"a": "a/b", "d": "2026/01"}),
+        ("landing/{a}/**/{b}?", "landing/x/y/z/w1", {"a": "x", "b": "w"}),
+        ("**/{d:%Y/%m}/*", "2026/01/x", {"d": "2026/01"}),
+        ("landing/{n:int}_{b}", "landing/1_2_3", {"n": "1", "b": "2_3"}),
+    ],
+)
+def test_division_of_neighbours(template: str, path: str, expected: dict[str, str]) -> None:
+    """What stands side by side in a segment divides it as the specification says, dates across `/` included."""
+    assert captured(template, path) == expected
+
+
 @settings(max_examples=150, deadline=None)
 @given(data=st.data(), sample=samples())
 def test_literal_text_never_rules_out_a_match(data: st.DataObject, sample: Sample) -> None:
@@ -72,6 +133,8 @@ def test_literal_text_never_rules_out_a_match(data: st.DataObject, sample: Sampl
         assert path.startswith(template.static_prefix)
         assert template.static_middle in path
         assert path.endswith(template.static_suffix)
+        whole = {segment for segment in template.skeleton.split("/") if "\0" not in segment}
+        assert whole <= set(path.split("/"))
 
 
 @settings(max_examples=300, deadline=None)
@@ -135,6 +198,19 @@ def test_overlong_path_is_a_mismatch() -> None:
     )
 
 
+@pytest.mark.parametrize("text", ["landing/{x:**}a/*/b{c}.csv", "**/*aaaa/{b}a", "*/*/*/{x:**}aaaa"])
+def test_time_is_linear_where_rules_share_an_expression(text: str) -> None:
+    """The standard library's expressions are used only where they have nothing to try again."""
+    template = [PathTemplate.parse(text) for _ in range(100)][-1]
+    paths = ["landing/" + "aaa/" * (length // 4) + "ab" for length in (1000, 4000)]
+    assert isinstance(template.match(paths[0]), Mismatch)
+    assert "fullmatch" in template._ending.prepare().__code__.co_freevars
+
+    short, long = (min(processor_time(template, path) for _ in range(20)) for path in paths)
+
+    assert long < 10 * max(short, 20e-6)
+
+
 def processor_time(template: PathTemplate, path: str) -> float:
     """Return the seconds of this thread's processor time that one match takes."""
     start = time.thread_time()
@@ -149,6 +225,9 @@ def processor_time(template: PathTemplate, path: str) -> float:
         pytest.param("landing/" + "*a" * 40 + "b", "b", id="wildcards-match"),
         pytest.param("landing/" + ("a" * 12).join(f"{{c{index}}}" for index in range(32)), "a", id="captures-match"),
         pytest.param("landing/{x:**}a/**/b", "a", id="segments-miss"),
+        pytest.param("landing/*a*b", "a", id="steps-miss"),
+        pytest.param("landing/{a}aaaa{b}", "a", id="steps-match"),
+        pytest.param("**/*aaaa/x", "a", id="folders-miss"),
     ],
 )
 def test_time_grows_no_more_than_linearly(text: str, end: str) -> None:
@@ -365,13 +444,34 @@ def test_day_of_the_year_exists(text: str, expected: datetime | None) -> None:
     assert DateFormat.parse("%Y%j").read(text) == expected
 
 
-def test_importing_the_language_does_not_import_re2() -> None:
-    """A cold start that matches nothing pays neither for RE2 nor for YAML."""
+def test_only_intricate_templates_import_re2() -> None:
+    """A cold start pays neither for RE2 nor for YAML, and a match for RE2 only where paths divide in many ways."""
     script = (
         "import sys; from shared.path_template import PathTemplate; import shared.rules_file; "
-        "t = PathTemplate.parse('landing/*.csv'); before = {'re2', 'yaml'} & set(sys.modules); "
-        "t.match('landing/a.csv'); print(sorted(before), 're2' in sys.modules)"
+        "loaded = lambda: sorted({'re2', 'yaml'} & set(sys.modules)); "
+        "PathTemplate.parse('landing/{a}/{d:%Y}/*.csv').match('landing/a/2026/b.csv'); print(loaded()); "
+        "PathTemplate.parse('landing/*a*b*.csv').match('landing/aab.csv'); print(loaded())"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
-    assert done.stdout.split() == ["[]", "True"]
+    assert done.stdout.splitlines() == ["[]", "['re2']"]
+
+
+@pytest.mark.parametrize(
+    ("template", "path", "expected"),
+    [
+        ("landing/crm/*.csv", "raw/crm/a.csv", 0),
+        ("landing/crm/*.csv", "landing/erp/a.csv", 1),
+        ("landing/crm/*.csv", "landing/crm/a.txt", 2),
+        ("landing/{s:crm|erp}/{d:%Y/%m}/x", "landing/erp/2026/1/x", 3),
+        ("landing/**/x/*.csv", "landing/a/b/c.csv", 1),
+        ("landing/crm/*.csv", "landing", 1),
+        ("landing/?/x", "landing/\ud800/y", 2),
+    ],
+)
+def test_mismatch_tells_how_far_a_path_fits(template: str, path: str, expected: int) -> None:
+    """Segments that fit are counted from the left, up to what crosses segments: the closest rules have most."""
+    found = PathTemplate.parse(template).match(path)
+
+    assert isinstance(found, Mismatch)
+    assert found.matched_segments == expected

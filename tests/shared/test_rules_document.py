@@ -2,59 +2,115 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from shared import rules_file
 from shared.errors import RulesError
-from shared.model import Arrival, JobReference, Source
+from shared.model import Arrival, Source
 from shared.parameters import VALUES, Context, Locations, ParameterTemplate
-from shared.path_template import Captures, Mismatch, PathTemplate, TemplateError, capture_kinds, mismatch, parser
+from shared.path_template import (
+    Captures,
+    Mismatch,
+    PathTemplate,
+    RegexTemplate,
+    TemplateError,
+    capture_kinds,
+    mismatch,
+    parser,
+)
 from shared.path_template.date_format import WIDTHS
-from shared.rules import Rule
-from shared.rules_file import parse_rules
+from shared.rules import Mode, OnOverwrite, problem
+from shared.rules.run_parameters import CONFLICTS, KINDS, LIMITED_KINDS, SIZE_LIMIT
+from shared.rules_file import parameter_checks, parse_rules, sizes
 from shared.yaml_source import reader
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
 
 
+# What a block of one of these kinds says is of the YAML above it.
+SAID_OF_YAML = ("faults", "starts", "sends")
+VERBS = ("matches", "misses", "undecided")
+LOCATIONS = Locations(
+    account="account",
+    blob_endpoint="https://account.blob.core.windows.net",
+    dfs_host="account.dfs.core.windows.net",
+)
+
+
 @dataclass(frozen=True)
 class Block:
-    """One fenced block: its kind, its text, the line it starts on, and the `faults` block that belongs to it."""
+    """One fenced block: its kind, its text, the line it starts on, and what the blocks below it say of it, by kind."""
 
     kind: str
     text: str
     line: int
-    faults: str = ""
+    said: dict[str, str] = field(default_factory=dict)
 
 
 def blocks() -> list[Block]:
-    """Return the fenced blocks of the document; `faults` blocks are joined to the YAML before them."""
+    """Return the fenced blocks of the document; those that say something of YAML are joined to it."""
     found: list[Block] = []
     for fence in re.finditer(r"^```(\w*)\n(.*?)^```$", DOCUMENT, re.DOTALL | re.MULTILINE):
         line = DOCUMENT.count("\n", 0, fence.start()) + 1
-        if fence[1] == "faults":
-            yaml = found.pop()
-            assert yaml.kind == "yaml"
-            found.append(Block("yaml", yaml.text, yaml.line, fence[2]))
+        if fence[1] in SAID_OF_YAML:
+            assert found[-1].kind == "yaml"
+            found[-1].said[fence[1]] = fence[2]
         else:
             found.append(Block(fence[1], fence[2], line))
     return found
 
 
+def blob(full_path: str, facts: str = "") -> Arrival:
+    """Return the arrival of a blob, of which `with size=7 api=PutBlob` or nothing is known."""
+    container, _, path = full_path.partition("/")
+    known: dict[str, Any] = dict(fact.split("=", 1) for fact in facts.removeprefix("with ").split())
+    if "size" in known:
+        known["size"] = int(known["size"])
+    return Arrival(
+        **{"account": "account", **known},
+        container=container,
+        path=path,
+        version="0x8DE0000000000",
+        committed_at=datetime(2026, 3, 1, 4, 5, 6, 789000, tzinfo=UTC),
+        source=Source.EVENT,
+    )
+
+
+def columns(line: str) -> tuple[list[str], str]:
+    """Return the columns of a line, two spaces or more apart, without the one that tells facts; and that one."""
+    cells = re.split(r"\s{2,}", line)
+    return [cell for cell in cells if not cell.startswith("with ")], "".join(c for c in cells if c.startswith("with "))
+
+
 def run_yaml(block: Block) -> None:
-    """A rules file is accepted, or refused with exactly the faults below it."""
-    if not block.faults:
-        assert len(parse_rules(block.text, "rules.yaml")) > 0
+    """A rules file is accepted, or refused with exactly the faults below it; then it does what is said below it."""
+    if faults := block.said.get("faults"):
+        with pytest.raises(RulesError) as refused:
+            parse_rules(block.text, "rules.yaml")
+        assert refused.value.message == faults.rstrip("\n")
         return
-    with pytest.raises(RulesError) as refused:
-        parse_rules(block.text, "rules.yaml")
-    assert refused.value.message == block.faults.rstrip("\n")
+    rules = parse_rules(block.text, "rules.yaml")
+    assert len(rules) > 0
+    for line in block.said.get("starts", "").splitlines():
+        (path, names), facts = columns(line)
+        started = " ".join(match.rule.name for match in rules.match(blob(path, facts)))
+        assert (started or "nothing") == names, line
+    sends = block.said.get("sends", "").splitlines()
+    for path, sent in zip(sends[::2], sends[1::2], strict=True):
+        (match,) = rules.match(blob(path))
+        fields = match.render(LOCATIONS, "KEY")
+        if fault := problem(fields):
+            assert f"is not run: {fault}" == sent
+        else:
+            assert fields == json.loads(sent), path
 
 
 def run_paths(match: Callable[[str], Captures | Mismatch], lines: list[str]) -> None:
@@ -78,44 +134,45 @@ def run_template(block: Block) -> None:
     run_paths(PathTemplate.parse(template).match, lines)
 
 
+def run_expression(block: Block) -> None:
+    """The first line is a regular expression."""
+    expression, *lines = block.text.splitlines()
+    run_paths(RegexTemplate.parse(expression).match, lines)
+
+
 def run_rule(block: Block) -> None:
-    """The first lines are a rule's path and its excludes."""
-    path, exclude, *lines = block.text.splitlines()
-    excludes = re.findall(r'"([^"]+)"', exclude)
-    assert len(excludes) == 3
-    rule = Rule(
-        name="sample",
-        path=PathTemplate.parse(path.split('"')[1]),
-        exclude=tuple(PathTemplate.parse(text) for text in excludes),
-        job=JobReference(id=1),
-        notebook_params=(),
-    )
-    run_paths(rule.match, lines)
+    """Lines of a rule, and then what it makes of blobs: `matches`, `misses` or `undecided`, and the reason."""
+    lines = block.text.splitlines()
+    trials = [line for line in lines if line.startswith(VERBS)]
+    written = "".join(f"    {line}\n" for line in lines[: -len(trials)])
+    rules = parse_rules(f"version: 1\nrules:\n  - name: sample\n    job: {{id: 1}}\n{written}", "rules.yaml")
+    assert trials
+    for line in trials:
+        (verb, path, *reason), facts = columns(line)
+        (told,) = rules.explain_arrival(blob(path, facts))
+        matches = rules.match(blob(path, facts))
+        assert (told.matched, bool(told.undecided)) == (verb != "misses", verb == "undecided"), line
+        assert [match.undecided for match in matches] == ([told.undecided] if told.matched else []), line
+        assert [told.reason] == (reason or [""]), line
 
 
 def run_refused(block: Block) -> None:
-    """A template, and below it the column and the sentence with which it is refused."""
+    """A template or an expression, and below it the column and the sentence with which it is refused."""
+    parse: Callable[[str], object] = PathTemplate.parse if block.kind == "refused" else RegexTemplate.parse
     lines = block.text.splitlines()
-    assert len(lines) % 2 == 0
-    for template, told in zip(lines[::2], lines[1::2], strict=True):
+    for text, told in zip(lines[::2], lines[1::2], strict=True):
         with pytest.raises(TemplateError) as refused:
-            PathTemplate.parse(template)
+            parse(text)
         assert f"{refused.value.column}: {refused.value.message}" == told
 
 
 def run_parameters(block: Block) -> None:
     """A parameter template and what it gives for the blob that the document describes."""
     path = PathTemplate.parse("landing/{source}/{date:%Y-%m-%d}/{name}.tar.gz")
-    arrival = Arrival(
-        account="account",
-        container="landing",
-        path="crm/2026-02-28/orders.tar.gz",
-        version="0x8DE0000000000",
-        committed_at=datetime(2026, 3, 1, 4, 5, 6, 789000, tzinfo=UTC),
-        source=Source.EVENT,
-        size=1024,
-        content_type="application/gzip",
+    arrival = replace(
+        blob("landing/crm/2026-02-28/orders.tar.gz", "with size=1024 content_type=application/gzip"),
         event_id="8f1f3c2e-0000-0000-0000-000000000000",
+        event_type="Microsoft.Storage.BlobCreated",
     )
     captures = path.match(arrival.full_path)
     assert isinstance(captures, Captures)
@@ -124,11 +181,8 @@ def run_parameters(block: Block) -> None:
         key="6b1f0d8a2c4e6f80112233445566778899aabbccddeeff000102030405060708",
         arrival=arrival,
         captures=captures,
-        locations=Locations(
-            account="account",
-            blob_endpoint="https://account.blob.core.windows.net",
-            dfs_host="account.dfs.core.windows.net",
-        ),
+        locations=LOCATIONS,
+        volumes={"landing": "/Volumes/main/raw/landing"},
     )
     documented: set[str] = set()
     for line in block.text.splitlines():
@@ -150,8 +204,10 @@ def run_standard(block: Block) -> None:
 RUNNERS = {
     "yaml": run_yaml,
     "template": run_template,
+    "expression": run_expression,
     "rule": run_rule,
     "refused": run_refused,
+    "refused_expression": run_refused,
     "parameters": run_parameters,
     "standard": run_standard,
 }
@@ -169,14 +225,54 @@ def test_document_holds_examples_of_every_kind() -> None:
 
     assert set(kinds) == set(RUNNERS)
     assert kinds.count("template") >= 15
-    assert sum(bool(block.faults) for block in blocks()) >= 6
+    said = [kind for block in blocks() for kind in block.said]
+    assert said.count("faults") >= 11
+    assert said.count("starts") >= 2
+    assert said.count("sends") >= 3
+
+
+def section(number: int) -> str:
+    """Return the text of a section."""
+    return DOCUMENT.partition(f"\n## {number}. ")[2].partition("\n## ")[0]
 
 
 def test_document_names_every_key() -> None:
-    """Each key that a rules file may hold has its row in a table."""
+    """Each key that a rules file may hold has its row in a table, and what sections tell of is all there is."""
     keys = {*rules_file.FILE_KEYS, *rules_file.RULE_KEYS}
+    rows = re.findall(r"^\| (`.+?`) \|", section(11), re.MULTILINE)
 
-    assert keys == set(re.findall(r"^\| `(\w+)` \| M(?:UST|AY) \|", DOCUMENT, re.MULTILINE))
+    assert keys == set(re.findall(r"^\| `(\w+)` \| M(?:UST|AY) \|", section(1), re.MULTILINE))
+    assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(rules_file.DEFAULTS_KEYS)
+    assert {*rules_file.GIVEN_KEYS, *rules_file.EXAMPLES_KEYS, rules_file.GIVEN} <= set(
+        re.findall(r"`(\w+)`", section(12))
+    )
+
+
+def test_document_tells_every_kind_of_parameter() -> None:
+    """Each kind has its row, and the table of what Databricks refuses together is the code's."""
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", section(10), re.MULTILINE)
+    told = dict(rows[: len(KINDS)])
+    conflicts = {(kind, other) for kind, others in rows[len(told) :] for other in re.findall(r"`(\w+)`", others)}
+
+    assert tuple(told) == KINDS
+    assert conflicts == set(CONFLICTS)
+    assert set(re.findall(r"`(\w+)`", told["pipeline_params"])) - {"true", "false"} == set(rules_file.PIPELINE_KEYS)
+    limited = {kind for kind, text in told.items() if f"at most {SIZE_LIMIT:,} bytes" in text}
+    assert limited == LIMITED_KINDS
+    assert f"1 to {rules_file.MOST_DBT_COMMANDS} templates" in told["dbt_commands"]
+
+
+def test_document_tells_every_word() -> None:
+    """What a key may say is told, all of it and nothing else."""
+    rows = re.findall(r"^\| `(\w+)` \| .* \|$", section(8), re.MULTILINE)
+    units = re.findall(r"`(\w+)`", section(6).partition("have a unit: ")[2].partition(" Both bounds")[0])
+
+    assert rows == ["on_overwrite", *OnOverwrite, "mode", *Mode]
+    assert set(units) == set(sizes.UNITS)
+    assert [f"`{word}`" in section(6) for word in rules_file.BLOB_TYPES] == [True] * 3
+    assert set(
+        re.findall(r"`([a-z]+\.[a-z_]+|triggered_by)`", section(10).partition("### 10.3")[2].partition("```")[0])
+    ) == (parameter_checks.COMMAND_VALUES)
 
 
 def test_document_names_every_directive() -> None:
@@ -188,11 +284,12 @@ def test_document_names_every_directive() -> None:
 
 def test_document_tells_the_limits() -> None:
     """The numbers of the specification are those of the code."""
-    section = DOCUMENT.partition("### 3.11")[2].partition("###")[0]
+    limits = DOCUMENT.partition("### 3.11")[2].partition("###")[0]
 
-    assert f"{parser.LONGEST_TEMPLATE:,} characters" in section
-    assert f"{parser.MOST_CAPTURES} captures" in section
-    assert f"{parser.MOST_WILDCARDS} wildcards" in section
+    assert f"{parser.LONGEST_TEMPLATE:,} characters" in limits
+    assert f"{parser.MOST_CAPTURES} captures" in limits
+    assert f"{parser.MOST_WILDCARDS} wildcards" in limits
+    assert f"{parser.LONGEST_TEMPLATE:,} characters or {parser.MOST_CAPTURES} groups" in DOCUMENT
     assert f"more than {mismatch.LONGEST_PATH:,}\ncharacters" in DOCUMENT
     assert f"{reader.LONGEST_SOURCE // 2**20} MiB, nested at most {reader.DEEPEST} deep" in DOCUMENT
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 
 from shared.errors import RulesError
 from shared.model import JobReference
+from shared.path_template import RegexTemplate
+from shared.rules import Conditions, Mode, OnOverwrite, Rule
 from shared.rules_file import STANDARD_PARAMETERS, parse_rules
 
 MALFORMED = (Path(__file__).parent / "malformed_rules.txt").read_text(encoding="utf-8")
@@ -43,6 +46,20 @@ def refusal(text: str) -> RulesError:
     return refused.value
 
 
+def written(rule: Rule) -> dict[str, str]:
+    """Return the parameter templates of a rule by their places."""
+    return {place: template.text for place, template in rule.parameters.templates()}
+
+
+def only_rule(*lines: str) -> Rule:
+    """Return the rule of a file that has one for `landing/*`, with these lines in it."""
+    indented = "".join(f"    {line}\n" for line in lines)
+    (rule,) = parse_rules(
+        f'version: 1\nrules:\n  - name: a\n    path: "landing/*"\n    job: {{id: 1}}\n{indented}', "x"
+    )
+    return rule
+
+
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.title.replace(" ", "-")) for case in malformed()])
 def test_malformed_file_is_refused_with_every_fault(case: Malformed) -> None:
     """Each fault is told with its line and column, all of them at once, in the order of the file."""
@@ -53,7 +70,7 @@ def test_malformed_files_are_many_and_none_is_silent() -> None:
     """The corpus is read at all, and every case in it expects something."""
     cases = malformed()
 
-    assert len(cases) >= 60
+    assert len(cases) >= 100
     assert all(case.faults for case in cases)
     assert len({case.title for case in cases}) == len(cases)
 
@@ -108,15 +125,12 @@ def test_own_parameters_go_over_defaults() -> None:
     """A rule passes the file's parameters and its own; of two with one name its own counts."""
     first, second = parse_rules(FULL, "rules.yaml")
 
-    assert [(name, template.text) for name, template in first.notebook_params] == [
-        ("environment", "prod"),
-        ("file_path", "{blob.abfss}"),
-        ("run_date", "{date:%Y%m%d}"),
-    ]
-    assert [(name, template.text) for name, template in second.notebook_params] == [
-        ("environment", "prod"),
-        ("file_path", "{blob.uri}"),
-    ]
+    assert written(first) == {
+        "notebook_params.environment": "prod",
+        "notebook_params.file_path": "{blob.abfss}",
+        "notebook_params.run_date": "{date:%Y%m%d}",
+    }
+    assert written(second) == {"notebook_params.environment": "prod", "notebook_params.file_path": "{blob.uri}"}
 
 
 @pytest.mark.parametrize(
@@ -133,7 +147,227 @@ def test_standard_parameters_stand_in_for_none(lines: str, expected: dict[str, s
 
     (rule,) = parse_rules(text, "rules.yaml")
 
-    assert {name: template.text for name, template in rule.notebook_params} == expected
+    assert written(rule) == {f"notebook_params.{name}": text for name, text in expected.items()}
+    assert "notebook_params" in rule.parameters.fields
+
+
+def test_only_tasks_are_no_parameters() -> None:
+    """A rule that only says which tasks run passes the standard parameters, and its tasks as they are."""
+    rule = only_rule("only: [load, +report+]")
+
+    assert set(written(rule)) == {f"notebook_params.{name}" for name in STANDARD_PARAMETERS}
+    assert rule.parameters.fields["only"] == ("load", "+report+")
+
+
+def test_rule_that_says_nothing_has_no_options() -> None:
+    """Without a word a rule is enabled, runs, runs overwrites too, and asks nothing of a blob."""
+    rule = only_rule("")
+
+    assert (rule.enabled, rule.also, rule.mode, rule.on_overwrite) == (True, False, Mode.RUN, OnOverwrite.RUN)
+    assert rule.conditions == Conditions()
+    assert rule.volumes == {}
+
+
+def test_options_are_kept() -> None:
+    """Each key about what becomes of a match ends up where the rule keeps it."""
+    rule = only_rule("enabled: false", "also: true", "mode: shadow", "on_overwrite: alert")
+
+    assert (rule.enabled, rule.also, rule.mode, rule.on_overwrite) == (False, True, Mode.SHADOW, OnOverwrite.ALERT)
+
+
+def test_conditions_are_kept() -> None:
+    """Sizes are read in bytes, one word is a list of one, content types lose their case."""
+    rule = only_rule(
+        "min_size: 1KB",
+        "max_size: 2 MiB",
+        "content_type: [Text/CSV, application/*]",
+        "blob_type: BlockBlob",
+        "api: PutBlob",
+        "account: [one1, two2]",
+        "min_age: 90s",
+    )
+
+    assert rule.conditions == Conditions(
+        min_size=1000,
+        max_size=2 * 1024 * 1024,
+        content_type=("text/csv", "application/*"),
+        blob_type="BlockBlob",
+        api=("PutBlob",),
+        account=("one1", "two2"),
+        min_age=timedelta(seconds=90),
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ("0", 0),
+        ("10240", 10240),
+        ('"10240B"', 10240),
+        ("1KB", 1000),
+        ("1KiB", 1024),
+        ("3 MB", 3_000_000),
+        ("2GiB", 2 * 1024**3),
+        ("5TB", 5 * 1000**4),
+        ("9223372036854775807", 2**63 - 1),
+    ],
+)
+def test_sizes_have_units(size: str, expected: int) -> None:
+    """KB and its like count in thousands, KiB and its like in 1,024s."""
+    assert only_rule(f"min_size: {size}").conditions.min_size == expected
+
+
+def test_expression_stands_in_for_a_path() -> None:
+    """A rule may say `regex` for `path`; its named groups are captures."""
+    text = (
+        "version: 1\nrules:\n  - name: a\n    regex: 'landing/(?P<source>[a-z]+)-(?P<rest>.*)'\n    job: {id: 1}\n"
+        '    notebook_params: {source: "{source}"}\n'
+        '    examples: {match: {landing/crm-a/b: {source: crm, rest: a/b}}, no_match: ["landing/crm"]}\n'
+    )
+
+    (rule,) = parse_rules(text, "rules.yaml")
+
+    assert isinstance(rule.path, RegexTemplate)
+    assert rule.path.capture_names == ("source", "rest")
+
+
+DEFAULTS = """
+version: 1
+defaults:
+  exclude: ["**/_tmp/**"]
+  min_size: 1
+  max_size: 1GB
+  min_age: 5m
+  mode: shadow
+  on_overwrite: ignore
+  volumes: {landing: /Volumes/main/raw/landing}
+  job_parameters: {environment: prod, file: "{blob.volume}"}
+  jar_params: ["--file", "{blob.uri}"]
+  sql_params: {environment: prod}
+rules:
+  - name: silent
+    path: "landing/silent/*"
+    job: {id: 1}
+    job_parameters: {}
+  - name: loud
+    path: "landing/loud/*"
+    exclude: ["**/*.tmp"]
+    job: {id: 1}
+    min_size: 10
+    min_age: 0s
+    mode: run
+    on_overwrite: run
+    jar_params: ["x"]
+  - name: mixed
+    path: "landing/mixed/*"
+    job: {id: 1}
+    job_parameters: {file: "{blob.name}", day: "1"}
+    sql_params: {a: b}
+"""
+
+
+def test_defaults_are_for_rules_that_say_nothing_else() -> None:
+    """A rule has what the defaults say, its own word over it, and the excludes of both."""
+    silent, loud, _ = parse_rules(DEFAULTS, "rules.yaml")
+
+    assert silent.conditions == Conditions(min_size=1, max_size=10**9, min_age=timedelta(minutes=5))
+    assert (silent.mode, silent.on_overwrite) == (Mode.SHADOW, OnOverwrite.IGNORE)
+    assert [template.text for template in silent.exclude] == ["**/_tmp/**"]
+    assert loud.conditions == Conditions(min_size=10, max_size=10**9)
+    assert (loud.mode, loud.on_overwrite) == (Mode.RUN, OnOverwrite.RUN)
+    assert [template.text for template in loud.exclude] == ["**/_tmp/**", "**/*.tmp"]
+    assert silent.volumes == loud.volumes == {"landing": "/Volumes/main/raw/landing"}
+
+
+def test_default_parameters_are_for_rules_of_their_kind() -> None:
+    """Of mappings the names are merged, a list takes the place of another, and other kinds are left out."""
+    silent, loud, mixed = parse_rules(DEFAULTS, "rules.yaml")
+
+    assert written(silent) == {"job_parameters.environment": "prod", "job_parameters.file": "{blob.volume}"}
+    assert written(loud) == {"jar_params[0]": "x"}
+    assert written(mixed) == {
+        "job_parameters.environment": "prod",
+        "job_parameters.file": "{blob.name}",
+        "job_parameters.day": "1",
+        "sql_params.environment": "prod",
+        "sql_params.a": "b",
+    }
+
+
+def test_kinds_that_go_together_are_accepted() -> None:
+    """Only what Databricks refuses is refused: SQL, pipelines and tasks stand beside job parameters."""
+    rule = only_rule(
+        "job_parameters: {a: b}",
+        "sql_params: {c: d}",
+        "pipeline_params: {full_refresh: true, refresh_selection: [orders]}",
+        "only: [load]",
+    )
+
+    assert set(rule.parameters.fields) == {"job_parameters", "sql_params", "pipeline_params", "only"}
+
+
+def test_examples_may_give_facts() -> None:
+    """What is given decides conditions and fills parameters; what is not given leaves them open and fails nothing."""
+    rule = only_rule(
+        "min_size: 10",
+        "content_type: text/*",
+        "account: [other1]",
+        'notebook_params: {size: "{blob.size}", type: "{blob.content_type}", who: "{blob.account}", at: "{blob.uri}"}',
+        "examples:",
+        "  match:",
+        "    landing/a: {}",
+        "    landing/b:",
+        "      given: {size: 10, content_type: text/csv, account: other1, api: PutBlob, blob_type: BlockBlob}",
+        '      size: "10"',
+        "      type: text/csv",
+        "      who: other1",
+        "      at: abfss://landing@other1.dfs.core.windows.net/b",
+        '    landing/c: {who: account, type: ""}',
+        "  no_match:",
+        "    landing/d: {given: {size: 9}}",
+        "    landing/e: {given: {account: account}}",
+        "    landing/f/g: {}",
+    )
+
+    assert rule.conditions.fields == ("size", "content_type", "account")
+
+
+def test_examples_name_parameters_by_place_or_name() -> None:
+    """A name that stands once needs no kind before it; items of lists are told by number."""
+    rule = only_rule(
+        'job_parameters: {day: "{blob.stem}"}',
+        'sql_params: {day: "day {blob.stem}", other: x}',
+        "pipeline_params: {refresh_selection: [orders]}",
+        "examples:",
+        "  match:",
+        "    landing/1.csv:",
+        '      job_parameters.day: "1"',
+        "      sql_params.day: day 1",
+        "      other: x",
+        '      "pipeline_params.refresh_selection[0]": orders',
+    )
+
+    assert rule.name == "a"
+
+
+def test_examples_may_be_where_azure_writes() -> None:
+    """Nothing ever matches in Azure's own containers, which is as good a reason not to match as any."""
+    text = 'version: 1\nrules:\n  - {name: a, path: "*/**", job: {id: 1}, examples: {no_match: ["$logs/a"]}}\n'
+
+    assert [rule.name for rule in parse_rules(text, "rules.yaml")] == ["a"]
+
+
+def test_examples_of_also_rules_need_not_win() -> None:
+    """A rule with `also` fires beside the one that wins, so that no earlier rule takes its examples."""
+    text = """
+version: 1
+rules:
+  - {name: first, path: "landing/**", job: {id: 1}}
+  - {name: audit, path: "landing/*.csv", also: true, job: {id: 2}, examples: {match: [landing/a.csv]}}
+  - {name: later, path: "landing/*.json", enabled: false, job: {id: 2}, examples: {match: [landing/a.json]}}
+"""
+
+    assert [rule.name for rule in parse_rules(text, "rules.yaml")] == ["first", "audit", "later"]
 
 
 @pytest.mark.parametrize("job_id", ["1", '"1"', "9223372036854775807", '"9223372036854775807"'])
