@@ -76,7 +76,7 @@ def bare(client: httpx.AsyncClient, url: str) -> Workload:
 def ours(client: JobsClient) -> Workload:
     """Return run_now as the service calls it."""
     clock = SystemClock()
-    request = RunRequest(job_id=7, token="a" * 64, body=frozen_body(7, "a" * 64, PARAMETERS))
+    request = RunRequest(job_id=7, token="a" * 64, body=frozen_body(7, "a" * 64, {"notebook_params": PARAMETERS}))
 
     async def call() -> None:
         assert await client.run_now(request, Deadline(clock, 10)) == 455644833

@@ -8,29 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Protocol
 
 from shared import logs
 from shared.breakers import Breakers
 from shared.clock import Clock, Deadline
 from shared.errors import (
-    BlobsUnavailable,
     JobMissing,
     JobsBusy,
     JobsError,
     JobsRefused,
     JobsUnauthorised,
+    LandfallError,
     LedgerConflict,
     LedgerError,
 )
+from shared.holds import Holds
 from shared.job_directory import JobDirectory
 from shared.jobs import frozen_body
-from shared.landing import Landing
+from shared.landing import Landing, with_md5
 from shared.ledger import Entries
-from shared.model import ENTRY_PARAMETER, Arrival, Entry, Run, RunRequest, State, run_token
+from shared.lost_runs import RunLister, can_be_found, find_lost_run
+from shared.model import Arrival, Entry, RunRequest, State, run_token
 from shared.settings import Settings
 
 # A request that Databricks refuses for what it says is tried three times in all, in case the refusal was a slip.
@@ -40,29 +40,21 @@ LONGEST_DELAY = timedelta(minutes=15)
 # How long Databricks remembers a token is not documented, so blind repetition ends and the run is looked for.
 BLIND_REPETITION = timedelta(hours=24)
 MOST_LOOKUPS = 2
-CLOCK_ERROR = timedelta(minutes=5)
 # With less time than this a request is not begun: its answer would be lost, and the next pass has all its time.
 LEAST_SECONDS = 1.0
-# Reading a blob's MD5 is a courtesy to the sweep and must not hold up the door.
-LEARNING_SECONDS = 5
 
 
-class Jobs(Protocol):
+class Jobs(RunLister, Protocol):
     """What dispatch needs of Databricks."""
 
     async def run_now(self, request: RunRequest, deadline: Deadline) -> int:
         """Start a run, or return the one that this token has started before."""
 
-    def list_runs(
-        self, job_id: int, deadline: Deadline, *, started_after: datetime | None = None
-    ) -> AsyncIterator[Run]:
-        """Yield the job's runs, newest first."""
-
 
 class Dispatcher:
     """Turns claimed entries into runs."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument a collaborator, all by name
         self,
         *,
         entries: Entries,
@@ -70,6 +62,7 @@ class Dispatcher:
         directory: JobDirectory,
         breakers: Breakers,
         landing: Landing,
+        holds: Holds,
         clock: Clock,
         settings: Settings,
         randomness: random.Random,
@@ -79,6 +72,7 @@ class Dispatcher:
         self._directory = directory
         self._breakers = breakers
         self._landing = landing
+        self._holds = holds
         self._clock = clock
         self._settings = settings
         self._randomness = randomness
@@ -107,6 +101,8 @@ class Dispatcher:
             return entry
         if entry.first_sent_at and self._clock.now() - entry.first_sent_at >= BLIND_REPETITION:
             return await self._look_up(entry, deadline)
+        if entry.state is State.HELD:
+            return await self._release(entry, deadline)
         return await self._send_again(entry, deadline)
 
     async def send(self, entry: Entry, deadline: Deadline) -> Entry:
@@ -117,7 +113,7 @@ class Dispatcher:
         if entry.request is None:
             raise ValueError(f"entry {entry.key} has no frozen request")
         budget = Deadline(self._clock, min(deadline.remaining(), self._settings.dispatch_budget.total_seconds()))
-        learning = asyncio.create_task(self._with_md5(entry.arrival))
+        learning = asyncio.create_task(with_md5(self._landing, entry.arrival))
         try:
             run_id = await self._jobs.run_now(entry.request, budget)
             return await self._submitted(entry, run_id, await learning)
@@ -208,47 +204,37 @@ class Dispatcher:
             return await self._unstarted(entry, error)
         return await self.send(leased, deadline)
 
+    async def _release(self, entry: Entry, deadline: Deadline) -> Entry:
+        """Start an entry whose waiting is over, or close it when its file has not waited for it."""
+        now = self._clock.now()
+        try:
+            result = await self._holds.closing(entry)
+        except LandfallError as error:
+            return await self._recorded(entry, due_at=now + FIRST_DELAY, reason=error.message[:500])
+        if result is None:
+            return await self._send_again(entry, deadline)
+        logs.fact("entry.settled", result=result, **entry.log_fields())
+        return await self._recorded(entry, state=State.SETTLED, result=result, due_at=None, settled_at=now)
+
     async def _look_up(self, entry: Entry, deadline: Deadline) -> Entry:
         """Look for the run of an entry whose request has been repeated for long, by our own parameter (rule R5).
 
-        Found: SUBMITTED. Not found: nothing was started, so it is sent for another while; the second time an
-        unknown outcome is given up.
+        Found: SUBMITTED. Not found: nothing was started, so it is sent for another while; the second time, or at once
+        where no run could be found, an unknown outcome is given up.
         """
         try:
-            run_id = await self._find_run(entry, deadline)
+            run_id = await find_lost_run(self._jobs, entry, deadline)
         except JobsError as error:
             due_at = self._clock.now() + self._delay(entry.attempts)
             return await self._recorded(entry, due_at=due_at, attempts=entry.attempts + 1, reason=error.message[:500])
         if run_id is not None:
             return await self._submitted(entry, run_id, entry.arrival)
         now = self._clock.now()
-        if entry.state is State.DISPATCHING and entry.lookups + 1 >= MOST_LOOKUPS:
+        is_last = entry.lookups + 1 >= MOST_LOOKUPS or not can_be_found(entry)
+        if entry.state is State.DISPATCHING and is_last:
             reason = "run-now never gave a usable answer, and no run of the job carries this entry"
             return await self._recorded(entry, state=State.DEAD, due_at=None, reason=reason, settled_at=now)
         return await self._send_again(entry, deadline, lookups=entry.lookups + 1, first_sent_at=now)
-
-    async def _find_run(self, entry: Entry, deadline: Deadline) -> int | None:
-        if entry.request is None or entry.first_sent_at is None:
-            return None
-        since = entry.first_sent_at - CLOCK_ERROR
-        async for run in self._jobs.list_runs(entry.request.job_id, deadline, started_after=since):
-            if run.parameters.get(ENTRY_PARAMETER) == entry.key:
-                return run.run_id
-        return None
-
-    async def _with_md5(self, arrival: Arrival) -> Arrival:
-        """Return the arrival with its content's MD5 where Blob Storage has it.
-
-        Events carry none, and the sweep tells a touch from a new version by it.
-        """
-        if arrival.md5:
-            return arrival
-        try:
-            async with asyncio.timeout(LEARNING_SECONDS):
-                found = await self._landing.identify(arrival)
-        except (BlobsUnavailable, TimeoutError):
-            return arrival
-        return replace(arrival, md5=found.md5) if found and found.version == arrival.version else arrival
 
     def _delay(self, attempts: int) -> timedelta:
         """Return how long to wait after so many failed attempts: full jitter, so that a storm spreads out."""

@@ -12,7 +12,7 @@ LandfallError
     · JobsBusy             throttled: nothing was started; the same token later
     · JobsUnknown          the outcome is unknown; the same token later, never a new one
     · JobsUnauthorised     our identity is refused; the rule's breaker trips
-    · JobMissing           no such job, or a name that is not unique; the rule's breaker trips
+    · JobMissing           no such job, or a name that is not unique (JobAmbiguous); the rule's breaker trips
     · JobsRefused          Databricks refuses this very request; repeated, it is given up
 
 Every message says what is wrong and where; `hint` says what to do next. Neither ever holds a secret.
@@ -113,6 +113,10 @@ class JobsUnauthorised(JobsError):
 
 class JobMissing(JobsError):
     """The job does not exist, or its name is not unique."""
+
+
+class JobAmbiguous(JobMissing):
+    """Several jobs have the name."""
 
 
 class JobsRefused(JobsError):

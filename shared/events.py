@@ -81,6 +81,7 @@ def arrival_from(event: Mapping[str, Any], received_at: datetime) -> Arrival | I
         blob_type=_text(data, "blobType") or None,
         api=_text(data, "api") or None,
         event_id=_text(event, "id") or None,
+        event_type=event_type,
         sequencer=_text(data, "sequencer") or None,
     )
 

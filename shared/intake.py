@@ -5,7 +5,6 @@ Events, sweeps and backfills all pass here: after the first line nobody can tell
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from shared import logs
@@ -13,12 +12,12 @@ from shared.clock import Clock, Deadline
 from shared.dispatch import Dispatcher
 from shared.errors import LandfallError, LedgerError
 from shared.events import Ignored, read_events
-from shared.jobs import PARAMETERS_LIMIT, parameters_size
 from shared.landing import Landing
 from shared.ledger import Claim, Claimed, Entries
 from shared.model import Arrival, Entry, Result, Source, State, entry_key
-from shared.parameters import Locations, looks_dynamic
-from shared.rules import Match, Rules
+from shared.parameters import Locations
+from shared.rule_book import RuleBook
+from shared.rules import Match, Mode, OnOverwrite, problem
 
 
 class Intake:
@@ -27,14 +26,14 @@ class Intake:
     def __init__(
         self,
         *,
-        rules: Rules,
+        rule_book: RuleBook,
         entries: Entries,
         dispatcher: Dispatcher,
         landing: Landing,
         clock: Clock,
         locations: Locations,
     ) -> None:
-        self._rules = rules
+        self._rule_book = rule_book
         self._entries = entries
         self._dispatcher = dispatcher
         self._landing = landing
@@ -67,10 +66,23 @@ class Intake:
 
         Safe to repeat: a repeated arrival is a duplicate. Raises LedgerError; what Databricks says never raises.
         """
-        matches = self._rules.match(arrival)
+        matches = await self._matches(arrival)
         if not matches:
             logs.fact("arrival.unmatched", path=arrival.full_path, source=arrival.source)
         return [await self._claim(match, deadline) for match in matches]
+
+    async def _matches(self, arrival: Arrival) -> tuple[Match, ...]:
+        """Return the matches of an arrival; where conditions ask for what it does not tell, its blob is asked."""
+        rules = await self._rule_book.current()
+        matches = rules.match(arrival)
+        if not any(match.undecided for match in matches):
+            return matches
+        found = await self._landing.identify(arrival)
+        if found is not None and found.version == arrival.version:
+            return rules.match(found)
+        # What is there now, if anything, is another version, with an event of its own.
+        logs.fact("arrival.vanished", path=arrival.full_path, event=arrival.event_id, replaced=found is not None)
+        return tuple(match for match in matches if not match.undecided)
 
     async def _receive_one(self, arrival: Arrival, deadline: Deadline) -> list[Claim]:
         if arrival.account and arrival.account.lower() != self._locations.account.lower():
@@ -78,28 +90,30 @@ class Intake:
             _log_ignored(Ignored(reason=reason, subject=arrival.full_path, event_id=arrival.event_id or ""))
             return []
         arrival = replace(arrival, account=self._locations.account)
-        if arrival.version is None and self._rules.match(arrival):
+        if arrival.version is None and (await self._rule_book.current()).match(arrival):
             # A rename event carries no ETag; with the blob's own, event and sweep agree on the entry's key.
             identified = await self._landing.identify(arrival)
             if identified is None:
-                logs.fact("arrival.vanished", path=arrival.full_path, event=arrival.event_id)
+                logs.fact("arrival.vanished", path=arrival.full_path, event=arrival.event_id, replaced=False)
                 return []
             arrival = identified
         return await self.accept(arrival, deadline)
 
     async def _claim(self, match: Match, deadline: Deadline) -> Claim:
         draft = self._draft(match)
-        if draft.is_open:
+        if draft.state is State.PENDING:
             draft = self._dispatcher.prepared(draft, deadline)
-        claim = await self._entries.claim(draft)
+        claim = await self._entries.claim(draft, overwrites_run=match.rule.on_overwrite is OnOverwrite.RUN)
         entry = claim.entry
         fields = {"source": match.arrival.source, "state": entry.state, "result": entry.result}
-        logs.fact(f"arrival.{claim.outcome.value}", **fields, **entry.log_fields())
+        logs.fact(f"arrival.{claim.outcome.value}", **fields, reason=entry.reason or None, **entry.log_fields())
         if claim.outcome is Claimed.DUPLICATE:
             claim = await self._suppressed(match.arrival, claim)
             return await self._started(claim, deadline)
         if entry.state is State.DEAD:
             logs.error("entry.dead", reason=entry.reason, **entry.log_fields())
+        if draft.is_open and entry.result is Result.IGNORED and match.rule.on_overwrite is OnOverwrite.ALERT:
+            logs.error("arrival.overwritten", **entry.log_fields())
         if entry.state is State.DISPATCHING:
             return replace(claim, entry=await self._dispatcher.send(entry, deadline))
         return await self._started(claim, deadline)
@@ -131,35 +145,37 @@ class Intake:
         return claim
 
     def _draft(self, match: Match) -> Entry:
+        """Return the entry as it would be without a ledger: to be started, held until its age, or closed at once."""
         now = self._clock.now()
-        key = entry_key(match.rule.name, match.arrival)
-        parameters = match.render(self._locations, key)
+        rule, arrival = match.rule, match.arrival
+        key = entry_key(rule.name, arrival)
+        fields = match.render(self._locations, key)
         entry = Entry(
             key=key,
-            rule=match.rule.name,
-            arrival=match.arrival,
-            job=match.rule.job,
-            parameters=parameters,
+            rule=rule.name,
+            arrival=arrival,
+            job=rule.job,
+            parameters=fields,
             state=State.PENDING,
             claimed_at=now,
             due_at=now,
         )
-        problem = _unusable(parameters)
-        if not problem:
-            return entry
-        return entry.evolve(state=State.DEAD, due_at=None, reason=problem, settled_at=now, parameters={})
+        if match.undecided:
+            return _ignored(entry, f"nobody tells the {' and the '.join(match.undecided)} of this file")
+        if rule.mode is Mode.SHADOW:
+            return _ignored(entry, f"the rule is a shadow: it would have started the job {rule.job}")
+        if fault := problem(fields):
+            return entry.evolve(state=State.DEAD, due_at=None, reason=fault, settled_at=now, parameters={})
+        ripe_at = arrival.committed_at + rule.conditions.min_age
+        if ripe_at > now:
+            return entry.evolve(state=State.HELD, due_at=ripe_at, reason=f"waits until {ripe_at.isoformat()}: min_age")
+        return entry
 
 
-def _unusable(parameters: dict[str, str]) -> str:
-    size = parameters_size(parameters)
-    if size > PARAMETERS_LIMIT:
-        return f"the parameters take {size} bytes, Databricks allows {PARAMETERS_LIMIT}"
-    dynamic: Sequence[str] = [name for name, value in parameters.items() if looks_dynamic(value)]
-    if dynamic:
-        # Databricks evaluates {{...}} in parameters, and a name it does not know is an error or worse:
-        # https://learn.microsoft.com/azure/databricks/jobs/dynamic-value-references
-        return f"parameter {dynamic[0]} holds {{{{ or }}}}, which Databricks would evaluate; rename the file"
-    return ""
+def _ignored(entry: Entry, reason: str) -> Entry:
+    return entry.evolve(
+        state=State.SETTLED, result=Result.IGNORED, due_at=None, reason=reason, settled_at=entry.claimed_at
+    )
 
 
 def _log_ignored(ignored: Ignored) -> None:

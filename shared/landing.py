@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
+from shared.errors import BlobsUnavailable
 from shared.model import Arrival
+
+# Reading a blob's MD5 is a courtesy to the sweep and must not hold up the door.
+LEARNING_SECONDS = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,3 +41,18 @@ class Landing(Protocol):
 
         What a sweep saw also gets the blob's time; an event keeps its own.
         """
+
+
+async def with_md5(landing: Landing, arrival: Arrival) -> Arrival:
+    """Return the arrival with its content's MD5 where Blob Storage has it; never raises.
+
+    Events carry none, and the sweep tells a touch from a new version by it.
+    """
+    if arrival.md5:
+        return arrival
+    try:
+        async with asyncio.timeout(LEARNING_SECONDS):
+            found = await landing.identify(arrival)
+    except (BlobsUnavailable, TimeoutError):
+        return arrival
+    return replace(arrival, md5=found.md5) if found and found.version == arrival.version else arrival

@@ -77,6 +77,7 @@ class Arrival:
     blob_type: str | None = None
     api: str | None = None  # the storage operation that an event names
     event_id: str | None = None
+    event_type: str | None = None
     sequencer: str | None = None  # orders events of one path; see versions.judge
 
     @property
@@ -139,7 +140,7 @@ class Entry:
     rule: str
     arrival: Arrival
     job: JobReference
-    parameters: Mapping[str, str]  # notebook_params, rendered when the entry was claimed
+    parameters: Mapping[str, Any]  # run-now's fields, such as notebook_params, rendered when the entry was claimed
     state: State
     claimed_at: datetime
     due_at: datetime | None = None  # when somebody must look again; a lease's end while DISPATCHING

@@ -137,7 +137,7 @@ class Player:
     @staticmethod
     async def _runs(service: Service) -> Counter[str]:
         runs: Counter[str] = Counter()
-        for name in sorted({rule.job.name for rule in service.rules if rule.job.name}):
+        for name in sorted({rule.job.name for rule in await service.rule_book.current() if rule.job.name}):
             deadline = Deadline(service.clock, CALL_SECONDS)
             job_id = await service.jobs.find_job(name, deadline)
             async for run in service.jobs.list_runs(job_id, deadline):

@@ -6,10 +6,9 @@ from shared.jobs.answers import Job, RunOutput
 from shared.jobs.client import JobsClient
 from shared.jobs.credentials import Credentials, create_credentials
 from shared.jobs.http_client import create_http_client
-from shared.jobs.request_body import PARAMETERS_LIMIT, frozen_body, parameters_size
+from shared.jobs.request_body import frozen_body
 
 __all__ = [
-    "PARAMETERS_LIMIT",
     "Credentials",
     "Job",
     "JobsClient",
@@ -17,5 +16,4 @@ __all__ = [
     "create_credentials",
     "create_http_client",
     "frozen_body",
-    "parameters_size",
 ]

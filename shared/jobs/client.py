@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from shared.clock import Clock, Deadline
-from shared.errors import JobMissing, JobsRefused, JobsUnknown
+from shared.errors import JobAmbiguous, JobMissing, JobsRefused, JobsUnknown
 from shared.jobs.answers import Job, RunOutput, job_of, output_of, run_of
 from shared.jobs.api import LONGEST_ANSWER, Call, JobsApi
 from shared.jobs.credentials import Credentials
@@ -134,7 +134,7 @@ class JobsClient:
             raise JobMissing(f"There is no job named {quoted(name)}.", hint=hint)
         listed = ", ".join(str(found) for found in ids[:5])
         hint = "Rename all but one of them, or give the rule the job's id."
-        raise JobMissing(f"{len(ids)} jobs are named {quoted(name)}: {listed}.", hint=hint)
+        raise JobAmbiguous(f"{len(ids)} jobs are named {quoted(name)}: {listed}.", hint=hint)
 
     async def get_job(self, job_id: int, deadline: Deadline) -> Job:
         """Return a job; raises JobMissing when there is none of this id."""

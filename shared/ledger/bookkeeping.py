@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,6 +15,10 @@ from shared.ledger.table import Create, Put, Replace, Row, Table, Values
 
 _RULES, _BREAKERS, _PASSES, _LAST = "rules", "breakers", "passes", "last"
 _END = "~"
+_GOOD_RULES = "rules"
+# A property holds 32,768 characters and a row a megabyte in UTF-16:
+# https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model
+_CHUNK, _MOST_CHUNKS = 30_000, 16
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,6 +88,23 @@ class Bookkeeping:
         """Return the summary of the last pass, or None before the first."""
         row = await self._table.read(_PASSES, _LAST)
         return None if row is None else json.loads(row.values["summary"])
+
+    async def save_rules(self, text: str, version: str) -> None:
+        """Keep the text of the last good rules; a text of over about a megabyte, compressed, is not kept."""
+        packed = base64.b85encode(zlib.compress(text.encode(), 9)).decode("ascii")
+        chunks = [packed[start : start + _CHUNK] for start in range(0, len(packed), _CHUNK)]
+        if len(chunks) > _MOST_CHUNKS:
+            return
+        values = {f"text{number}": chunk for number, chunk in enumerate(chunks)}
+        await self._table.transact(_PASSES, [Put(_GOOD_RULES, {**values, "version": version})])
+
+    async def last_rules(self) -> tuple[str, str] | None:
+        """Return the text and the version of the last good rules, or None when none were kept."""
+        row = await self._table.read(_PASSES, _GOOD_RULES)
+        if row is None:
+            return None
+        packed = "".join(row.values.get(f"text{number}", "") for number in range(_MOST_CHUNKS))
+        return zlib.decompress(base64.b85decode(packed)).decode(), row.values["version"]
 
     def _rows(self, partition: str) -> AsyncIterator[Row]:
         return self._table.range(partition, "", _END)

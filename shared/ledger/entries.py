@@ -66,16 +66,17 @@ class Entries:
         self._table = table
         self._new_nonce = new_nonce
 
-    async def claim(self, entry: Entry) -> Claim:
+    async def claim(self, entry: Entry, *, overwrites_run: bool = True) -> Claim:
         """Create an entry with its marker, its time index and its path's head, all or none (rule R1).
 
         One round trip for a path never seen. Where the path has a head, the version is compared with it: an older
-        one or a mere touch is recorded and closed. Raises LedgerUnavailable; LedgerConflict after CLAIM_ROUNDS.
+        one, a mere touch, or a new version where `overwrites_run` is false, is recorded and closed. Raises
+        LedgerUnavailable; LedgerConflict after CLAIM_ROUNDS.
         """
         entry = replace(entry, nonce=self._new_nonce())
         head: Head | None = None
         for _ in range(CLAIM_ROUNDS):
-            judged = _judged(entry, head)
+            judged = _judged(entry, head, overwrites_run=overwrites_run)
             try:
                 return await self._create(judged, _head_operation(judged, head))
             except LedgerConflict:
@@ -178,26 +179,26 @@ def _outcome(entry: Entry) -> Claimed:
     return Claimed.WON if entry.is_open else Claimed.CLOSED
 
 
-def _judged(entry: Entry, head: Head | None) -> Entry:
+def _judged(entry: Entry, head: Head | None, *, overwrites_run: bool) -> Entry:
     """Return the entry as it must be written beside the head of its path."""
     if head is None:
         return entry
-    match compare(head, entry.arrival):
-        case Comparison.OLDER:
-            return _closed(entry, Result.SUPERSEDED)
-        case Comparison.TOUCHED:
-            return _closed(entry, Result.TOUCHED)
-        case Comparison.AMBIGUOUS:
-            return replace(entry, ambiguous_touch=True)
-        case Comparison.NEW:
-            return entry
+    comparison = compare(head, entry.arrival)
+    if comparison is Comparison.OLDER:
+        return _closed(entry, Result.SUPERSEDED)
+    if comparison is Comparison.TOUCHED:
+        return _closed(entry, Result.TOUCHED)
+    if entry.is_open and not overwrites_run:
+        return _closed(entry, Result.IGNORED, reason="the rule does not run what overwrites a file")
+    return replace(entry, ambiguous_touch=comparison is Comparison.AMBIGUOUS)
 
 
-def _closed(entry: Entry, result: Result) -> Entry:
+def _closed(entry: Entry, result: Result, *, reason: str = "") -> Entry:
     return replace(
         entry,
         state=State.SETTLED,
         result=result,
+        reason=reason,
         settled_at=entry.claimed_at,
         due_at=None,
         request=None,

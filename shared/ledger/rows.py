@@ -175,6 +175,7 @@ def entry_values(entry: Entry) -> Values:
         blob_type=arrival.blob_type,
         api=arrival.api,
         event_id=arrival.event_id,
+        event_type=arrival.event_type,
         sequencer=arrival.sequencer,
         job=entry.job,
         parameters=json.dumps(dict(entry.parameters), ensure_ascii=False),
@@ -246,6 +247,7 @@ def _arrival_from(values: Values) -> Arrival:
         blob_type=values.get("blob_type"),
         api=values.get("api"),
         event_id=values.get("event_id"),
+        event_type=values.get("event_type"),
         sequencer=values.get("sequencer"),
     )
 

@@ -104,6 +104,10 @@ class FakeDatabricks:
             started_at=self._clock.now(),
             ended_at=None,
             page_url=f"https://workspace/run/{run_id}",
-            parameters=json.loads(request.body)["notebook_params"],
+            parameters=_named_parameters(json.loads(request.body)),
             task_run_ids=(run_id * 10 + 1, run_id * 10 + 2),
         )
+
+
+def _named_parameters(body: dict[str, dict[str, str]]) -> dict[str, str]:
+    return {**body.get("job_parameters", {}), **body.get("notebook_params", {})}

@@ -41,6 +41,8 @@ class MemoryLanding:
             source=Source.SWEEP,
             size=len(content),
             md5=None if in_blocks else md5,
+            content_type="text/csv",
+            blob_type="BlockBlob",
         )
         self._blobs[container, path] = blob
         return replace(blob, source=Source.EVENT, md5=None, committed_at=self._clock.now(), event_id=blob.version)
@@ -87,7 +89,15 @@ class MemoryLanding:
         if blob is None:
             return None
         committed_at = blob.committed_at if arrival.source is Source.SWEEP else arrival.committed_at
-        return replace(arrival, version=blob.version, size=blob.size, md5=blob.md5, committed_at=committed_at)
+        return replace(
+            arrival,
+            version=blob.version,
+            size=blob.size,
+            md5=blob.md5,
+            committed_at=committed_at,
+            content_type=arrival.content_type or blob.content_type,
+            blob_type=arrival.blob_type or blob.blob_type,
+        )
 
     def _now(self) -> datetime:
         return self._clock.now().replace(microsecond=0)

@@ -12,6 +12,7 @@ from shared import wiring
 from shared.clock import Deadline
 from shared.ledger import Bookkeeping, Claim, Entries, partitions_of
 from shared.model import Arrival, Entry, Source
+from shared.rule_book import RuleBook, ShippedRules
 from shared.rules_file import parse_rules
 from shared.settings import read_settings
 from shared.use_cases import Collaborators, compose
@@ -53,12 +54,13 @@ class World:
     def restart(self, rules: str) -> None:
         """Forget everything that a process keeps in memory; go on with these rules."""
         self.rules = parse_rules(rules, "rules.yaml")
+        self.rule_book: RuleBook = ShippedRules(self.rules, "rules.yaml")
         self.entries = Entries(self.table, lambda: f"nonce-{next(self._nonces)}")
         self.bookkeeping = Bookkeeping(self.table)
         cases = compose(
             Collaborators(
                 settings=self.settings,
-                rules=self.rules,
+                rule_book=self.rule_book,
                 clock=self.clock,
                 entries=self.entries,
                 bookkeeping=self.bookkeeping,

@@ -105,6 +105,7 @@ def test_real_capture_gives_every_field() -> None:
         blob_type="BlockBlob",
         api="PutBlob",
         event_id="7e82712b-901e-0003-2e85-de349b069525",
+        event_type="Microsoft.Storage.BlobCreated",
         sequencer="0000000000000000000000000000FB71000000000000b9d1",
     )
 

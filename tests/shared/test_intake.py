@@ -220,7 +220,9 @@ rules:
     claim = await world.drop(f"landing/crm/{'x' * 1000}.csv")
 
     assert claim.entry.state is State.DEAD
-    assert "bytes, Databricks allows 10000" in claim.entry.reason
+    assert claim.entry.reason == (
+        "the parameter `notebook_params.a` makes `notebook_params` 11,119 bytes long, and Databricks takes 10,000"
+    )
 
 
 async def test_duplicate_starts_what_was_left_overdue(world: World) -> None:

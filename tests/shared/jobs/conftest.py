@@ -81,7 +81,9 @@ def jobs(http: httpx.AsyncClient, settings: DatabricksSettings, clock: ManualClo
 def request_to_run() -> RunRequest:
     """Return a request as the ledger keeps it."""
     token = "a" * 64
-    return RunRequest(job_id=7, token=token, body=frozen_body(7, token, {"file_path": "crm/é 1.csv"}))
+    return RunRequest(
+        job_id=7, token=token, body=frozen_body(7, token, {"notebook_params": {"file_path": "crm/é 1.csv"}})
+    )
 
 
 @pytest.fixture

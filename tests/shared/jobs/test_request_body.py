@@ -1,3 +1,5 @@
+"""The exact bytes of run-now."""
+
 from __future__ import annotations
 
 import json
@@ -6,64 +8,59 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.jobs import PARAMETERS_LIMIT, frozen_body, parameters_size
+from shared.jobs import frozen_body
 
-PARAMETERS = st.dictionaries(st.text(), st.text())
 TOKEN = "a" * 64
+fields = st.dictionaries(
+    st.sampled_from(["notebook_params", "job_parameters", "python_params"]),
+    st.dictionaries(st.text(), st.text(), max_size=4) | st.lists(st.text(), max_size=4),
+)
 
 
-def test_body_is_compact_and_complete() -> None:
-    """The exact text, since a repetition must be the same text."""
-    body = frozen_body(7, "t0", {"run_date": "20261122", "file_path": 'crm/é "1".csv'})
+def test_body_is_compact_and_readable() -> None:
+    """Keys are sorted, nothing is escaped that need not be, and queueing is asked for."""
+    body = frozen_body(7, "t0", {"notebook_params": {"run_date": "20261122", "file_path": 'crm/é "1".csv'}})
 
     assert body == (
-        '{"job_id":7,"idempotency_token":"t0",'
-        '"notebook_params":{"file_path":"crm/é \\"1\\".csv","run_date":"20261122"},"queue":{"enabled":true}}'
+        '{"idempotency_token":"t0","job_id":7,'
+        '"notebook_params":{"file_path":"crm/é \\"1\\".csv","run_date":"20261122"},'
+        '"queue":{"enabled":true}}'
     )
 
 
-@given(PARAMETERS)
-def test_body_ignores_the_order_of_parameters(parameters: dict[str, str]) -> None:
-    """The same parameters make the same bytes."""
-    backwards = dict(reversed(parameters.items()))
+def test_fields_cannot_take_the_place_of_ours() -> None:
+    """Whatever a rule passes, job, token and queue are the service's own."""
+    body = json.loads(frozen_body(7, TOKEN, {"job_id": 8, "queue": {"enabled": False}, "only": ["a"]}))
 
-    assert frozen_body(7, TOKEN, backwards) == frozen_body(7, TOKEN, parameters)
-
-
-@given(PARAMETERS)
-def test_body_can_be_sent_and_read_back(parameters: dict[str, str]) -> None:
-    """Any text survives, lone surrogates included, which UTF-8 has no bytes for."""
-    sent = frozen_body(7, TOKEN, parameters).encode()
-
-    assert json.loads(sent)["notebook_params"] == parameters
+    assert (body["job_id"], body["queue"], body["only"]) == (7, {"enabled": True}, ["a"])
 
 
-def test_lone_surrogates_are_escaped() -> None:
-    """Events are JSON, and JSON can name half a character."""
-    assert '{"path":"a\\ud800b"}' in frozen_body(7, TOKEN, {"path": "a\ud800b"})
+@given(given=fields)
+def test_order_of_fields_does_not_matter(given: dict[str, object]) -> None:
+    """The same fields in any order are the same bytes: a repeated request is the same request."""
+    backwards = dict(reversed(list(given.items())))
+
+    assert frozen_body(7, TOKEN, backwards) == frozen_body(7, TOKEN, given)
 
 
-@given(PARAMETERS)
-def test_size_counts_the_bytes_that_are_sent(parameters: dict[str, str]) -> None:
-    """Databricks counts the field with its own name, as UTF-8."""
-    sent = json.loads(frozen_body(7, TOKEN, parameters))["notebook_params"]
-    text = frozen_body(7, TOKEN, parameters)
-    field = text[text.index('"notebook_params"') : text.rindex(',"queue"')]
+@given(given=fields)
+def test_body_says_what_it_was_given(given: dict[str, object]) -> None:
+    """What is read back from the bytes is what went in."""
+    read = json.loads(frozen_body(7, TOKEN, given).encode())
 
-    assert sent == parameters
-    assert parameters_size(parameters) == len(("{" + field + "}").encode())
+    assert {name: read[name] for name in given} == given
 
 
-def test_size_of_non_ascii_text_is_its_utf8() -> None:
-    """Two bytes for an é, not the six of its escape."""
-    wrapper = len('{"notebook_params":{"p":""}}')
+def test_lone_surrogate_is_still_json() -> None:
+    """Half a character cannot be UTF-8; it is sent as JSON's own escape."""
+    body = frozen_body(7, TOKEN, {"notebook_params": {"path": "a\ud800b"}})
 
-    assert parameters_size({"p": "é" * 10}) == wrapper + 20
-    assert parameters_size({"p": "x" * (PARAMETERS_LIMIT - wrapper)}) == PARAMETERS_LIMIT
+    assert '{"path":"a\\ud800b"}' in body
+    body.encode()
 
 
 @pytest.mark.parametrize("token", ["", "a" * 65])
-def test_unusable_token_is_refused(token: str) -> None:
-    """Without a token a repetition would start a second run; Databricks takes at most 64 characters."""
-    with pytest.raises(ValueError, match="1 to 64"):
+def test_token_that_databricks_refuses_is_refused_here(token: str) -> None:
+    """An idempotency token has 1 to 64 characters."""
+    with pytest.raises(ValueError, match="1 to 64 characters"):
         frozen_body(7, token, {})
