@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from cli.options import read_window
-from cli.output import ago, out, show_json, show_table
+from cli.output import ago, out, show_json, show_table, talk
 from cli.target import environment
 from shared import wiring
 from shared.model import Result, State
@@ -30,6 +30,8 @@ def status(
         return
     show_table(f"Rules, the last {window}", _COLUMNS, _rows(found), wide=("rule", "waits for"))
     out.print(_last_pass(found))
+    if found.rules_standing.problem:
+        talk.print(_outdated(found), style="red", markup=False, soft_wrap=True)
 
 
 _COLUMNS = ("rule", "open", "succeeded", "failed", "other", "dead", "missed", "duplicates", "oldest open", "waits for")
@@ -71,3 +73,11 @@ def _last_pass(found: Status) -> str:
     when = ago(datetime.fromisoformat(last["started_at"]), found.at)
     failures = f", {len(last['failures'])} steps failed: {'; '.join(last['failures'])}" if last["failures"] else ""
     return f"Last pass {when} ago, {last['seconds']:.1f} s, {last['due']} entries due{failures}"
+
+
+def _outdated(found: Status) -> str:
+    standing = found.rules_standing
+    if standing.loaded_at is None:
+        return f"There are no rules in force.\n{standing.problem}"
+    age = ago(standing.loaded_at, found.at)
+    return f"The rules are not the newest: those loaded {age} ago stay in force.\n{standing.problem}"

@@ -64,7 +64,7 @@ async def _check_jobs(environment: Mapping[str, str]) -> list[str]:
     service = wiring.build(environment)
     faults = []
     try:
-        for rule in service.rules:
+        for rule in await service.rule_book.current():
             deadline = Deadline(service.clock, CHECK_SECONDS)
             try:
                 if rule.job.id is None:
@@ -116,7 +116,7 @@ async def _passed(environment: Mapping[str, str], since: datetime, deadline: flo
             if (
                 last
                 and datetime.fromisoformat(last["started_at"]) >= since
-                and {rule.name for rule in service.rules} <= set(standings)
+                and {rule.name for rule in await service.rule_book.current()} <= set(standings)
             ):
                 return True
             await asyncio.sleep(0.1)

@@ -9,19 +9,31 @@ from dataclasses import replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from azure.core import MatchConditions
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
-from azure.storage.blob.aio import BlobServiceClient
+from azure.storage.blob.aio import BlobClient, BlobServiceClient
 
 from shared.containers import is_system_container
 from shared.errors import BlobsUnavailable
 from shared.landing import Page
 from shared.model import Arrival, Source, normalised_etag
+from shared.rules_source import RulesText
 from shared.storage_connection import StorageConnection
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
+# The SDK's own default waits 15 s before it tries again, longer than Event Grid lets us take for all.
+_RETRIES: dict[str, Any] = {
+    "initial_backoff": 0.5,
+    "increment_base": 2,
+    "random_jitter_range": 1,
+    "retry_total": 2,
+    "connection_timeout": 5,
+    "read_timeout": 30,
+}
 _HINT = "Check the storage account of LANDING_STORAGE (or AzureWebJobsStorage) and our role on its blobs."
 
 
@@ -73,6 +85,8 @@ class Blobs:
             committed_at=properties.last_modified if arrival.source is Source.SWEEP else arrival.committed_at,
             size=properties.size,
             md5=_base64(properties.content_settings.content_md5),
+            content_type=arrival.content_type or properties.content_settings.content_type,
+            blob_type=arrival.blob_type or str(getattr(properties.blob_type, "value", properties.blob_type)),
         )
 
     async def close(self) -> None:
@@ -94,21 +108,57 @@ class Blobs:
         )
 
 
+class RulesBlob:
+    """The blob that RULES_URL names: a RulesSource."""
+
+    def __init__(self, client: BlobClient) -> None:
+        self._client = client
+        self.name = f"{client.container_name}/{client.blob_name}"  # the address may hold a signature
+
+    async def read(self, unless: str) -> RulesText | None:
+        """Return the rules' text, or None when its ETag is still `unless`. Raises BlobsUnavailable."""
+        condition: dict[str, Any] = {"etag": unless, "match_condition": MatchConditions.IfModified} if unless else {}
+        with _translated(f"read the rules of {self.name}"):
+            try:
+                download = await self._client.download_blob(**condition)
+                text = (await download.readall()).decode("utf-8-sig")
+            except HttpResponseError as error:
+                if error.status_code == 304:
+                    return None
+                raise
+            except UnicodeDecodeError as error:
+                raise BlobsUnavailable(f"The rules of {self.name} are not UTF-8 text.") from error
+        return RulesText(text=text, version=download.properties.etag)
+
+    async def close(self) -> None:
+        """Close the connections. Safe to repeat."""
+        await self._client.close()
+
+
+def open_rules_blob(url: str, connection: StorageConnection, credential: AsyncTokenCredential | None) -> RulesBlob:
+    """Return the blob of a URL; makes no request. A signature in the URL wins, then the landing account's own key."""
+    ours = url.startswith(f"{connection.blob_endpoint}/")
+    key = {"account_name": connection.account, "account_key": connection.key.reveal()} if connection.key else None
+    signed = "sig=" in urlsplit(url).query
+    return RulesBlob(
+        BlobClient.from_blob_url(url, credential=None if signed else (key if ours and key else credential), **_RETRIES)
+    )
+
+
 def open_blobs(connection: StorageConnection, credential: AsyncTokenCredential | None) -> Blobs:
     """Return the blobs of an account; makes no request. `credential` serves where the connection has no key."""
-    key = {"account_name": connection.account, "account_key": connection.key.reveal()} if connection.key else None
     client = BlobServiceClient(
         connection.blob_endpoint,
-        credential=key or credential,
-        # The SDK's own default waits 15 s before it tries again, longer than Event Grid lets us take for all.
-        initial_backoff=0.5,
-        increment_base=2,
-        random_jitter_range=1,
-        retry_total=2,
-        connection_timeout=5,
-        read_timeout=30,
+        credential=_key(connection) or credential,
+        **_RETRIES,
     )
     return Blobs(client, connection.account)
+
+
+def _key(connection: StorageConnection) -> dict[str, str] | None:
+    if connection.key is None:
+        return None
+    return {"account_name": connection.account, "account_key": connection.key.reveal()}
 
 
 def _date(response: Any) -> datetime:

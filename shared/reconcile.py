@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from shared.clock import Clock, Deadline
 from shared.errors import LandfallError, LedgerError
 from shared.ledger import Bookkeeping, Marker, Standing
 from shared.redrive import Redriver
+from shared.rule_book import RuleBook
 from shared.rules import Rule, Rules
 from shared.settings import Settings
 from shared.sweep import Sweep, Sweeper
@@ -65,7 +66,7 @@ class Reconciler:
     def __init__(
         self,
         *,
-        rules: Rules,
+        rule_book: RuleBook,
         redriver: Redriver,
         sweeper: Sweeper,
         bookkeeping: Bookkeeping,
@@ -73,7 +74,7 @@ class Reconciler:
         clock: Clock,
         settings: Settings,
     ) -> None:
-        self._rules = rules
+        self._rule_book = rule_book
         self._redriver = redriver
         self._sweeper = sweeper
         self._bookkeeping = bookkeeping
@@ -89,17 +90,14 @@ class Reconciler:
         result = Pass(self._clock.now(), self._clock.monotonic())
         standings = await self._bookkeeping.standings()
         await self._attempt(result, "breakers", self._breakers.load())
-        due = await self._attempt(result, "due", self._redriver.due(self._names(standings))) or []
+        rules = await self._attempt(result, "rules", self._rule_book.current()) or Rules(())
+        due = await self._attempt(result, "due", self._redriver.due(_names(rules, standings))) or []
         result.due = len(due)
         await self._redrive(result, due)
-        await self._sweep(result, standings)
+        await self._sweep(result, rules, standings)
         result.seconds = self._clock.monotonic() - result.started
         await self._conclude(result)
         return result
-
-    def _names(self, standings: dict[str, Standing]) -> list[str]:
-        """Return the rules whose entries may be open: also those that the rules file does not name any more."""
-        return sorted({rule.name for rule in self._rules} | set(standings))
 
     async def _redrive(self, result: Pass, due: Sequence[Marker]) -> None:
         redriven = await self._attempt(
@@ -109,21 +107,20 @@ class Reconciler:
         result.redriven = redriven or Counter()
         result.settled = settled or Counter()
 
-    async def _sweep(self, result: Pass, standings: dict[str, Standing]) -> None:
+    async def _sweep(self, result: Pass, rules: Rules, standings: dict[str, Standing]) -> None:
         deadline = self._share(1, result)
         gate = asyncio.Semaphore(SWEEP_CONCURRENCY)
 
         async def one(rule: Rule) -> None:
             async with gate:
-                sweep = await self._attempt(
-                    result, f"sweep of {rule.name}", self._sweeper.sweep(rule, standings.get(rule.name), deadline)
-                )
+                work = self._sweeper.sweep(rules, rule, standings.get(rule.name), deadline)
+                sweep = await self._attempt(result, f"sweep of {rule.name}", work)
             if sweep:
                 result.sweeps.append(sweep)
                 if sweep.is_news:
                     logs.fact("sweep.found", rule=rule.name, complete=sweep.complete, **sweep.counts)
 
-        await asyncio.gather(*(one(rule) for rule in self._rules))
+        await asyncio.gather(*(one(rule) for rule in rules if rule.enabled))
 
     def _share(self, share: float, result: Pass) -> Deadline:
         spent = self._clock.monotonic() - result.started
@@ -154,3 +151,8 @@ class Reconciler:
             await self._bookkeeping.save_pass(result.summary())
         except LedgerError as error:
             logs.warning("pass.unsaved", reason=error)
+
+
+def _names(rules: Rules, standings: Mapping[str, Standing]) -> list[str]:
+    """Return the rules whose entries may be open: also those that the rules do not name any more."""
+    return sorted({rule.name for rule in rules} | set(standings))

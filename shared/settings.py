@@ -43,6 +43,8 @@ SETTINGS = (
     Setting("AzureWebJobsStorage", None, secret=True),
     Setting("LEDGER_TABLE", "landfall"),
     Setting("RULES_FILE", "rules.yaml"),
+    Setting("RULES_URL", "", secret=True),
+    Setting("RULES_REFRESH", "30s"),
     Setting("DISPATCH_BUDGET", "10s"),
     Setting("DISPATCH_LEASE", "60s"),
     Setting("RECONCILE_SCHEDULE", "0 * * * * *"),
@@ -53,6 +55,7 @@ SETTINGS = (
 )
 
 _DEFAULTS = {setting.name: setting.default for setting in SETTINGS}
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _TABLE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{2,62}")
 # run-now is given up after at most 20 s (shared/jobs); a lease that ends earlier invites a needless second sender.
 SHORTEST_LEASE = timedelta(seconds=25)
@@ -97,6 +100,8 @@ class Settings:
     ledger: StorageConnection
     ledger_table: str
     rules_file: str
+    rules_url: Secret  # may hold a shared access signature
+    rules_refresh: timedelta
     dispatch_budget: timedelta
     dispatch_lease: timedelta
     reconcile_budget: timedelta
@@ -114,6 +119,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         ledger=reader.connection("LEDGER_STORAGE"),
         ledger_table=reader.matching("LEDGER_TABLE", _TABLE_NAME, "3 to 63 letters and digits, a letter first"),
         rules_file=reader.text("RULES_FILE"),
+        rules_url=reader.blob_url("RULES_URL"),
+        rules_refresh=reader.duration("RULES_REFRESH"),
         dispatch_budget=reader.duration("DISPATCH_BUDGET"),
         dispatch_lease=reader.duration("DISPATCH_LEASE", shortest=SHORTEST_LEASE),
         reconcile_budget=reader.duration("RECONCILE_BUDGET"),
@@ -209,12 +216,20 @@ class _Reader:
             self.fault(f"{name} is missing: set it to the workspace's address, https://adb-….azuredatabricks.net.")
             return ""
         parts = urlsplit(text if "://" in text else f"https://{text}")
-        loopback = parts.hostname in {"127.0.0.1", "localhost", "::1"}
+        loopback = parts.hostname in _LOOPBACK
         if parts.username or parts.password:
             self.fault(f"{name} must not hold a user name or password.")
         elif not parts.hostname or parts.path or parts.query or (parts.scheme != "https" and not loopback):
             self.fault(f"{name} is {text!r}; it must be https:// and a host, without a path.")
         return f"{parts.scheme}://{parts.netloc}"
+
+    def blob_url(self, name: str) -> Secret:
+        text = self.text(name)
+        parts = urlsplit(text)
+        loopback = parts.hostname in _LOOPBACK
+        if text and ((parts.scheme != "https" and not loopback) or parts.path.count("/") < 2):
+            self.fault(f"{name} must be the https:// address of a blob; its text is not shown, it may hold a secret.")
+        return Secret(text)
 
     def connection(self, name: str) -> StorageConnection:
         """Return the connection `name`, or the Functions host's own storage where it is not set."""

@@ -10,8 +10,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from shared.clock import Clock
+from shared.errors import BlobsUnavailable, RulesError
 from shared.ledger import Bookkeeping, Breaker, Entries, Standing, partitions_of
 from shared.model import Result, Source, State
+from shared.rule_book import RuleBook, RulesStanding
 from shared.rules import Rules
 
 DEFAULT_WINDOW = timedelta(hours=24)
@@ -58,6 +60,7 @@ class Status:
     since: datetime
     rules: tuple[RuleStatus, ...]
     last_pass: Mapping[str, Any] | None
+    rules_standing: RulesStanding
 
     def as_json(self) -> dict[str, Any]:
         """Return the status as JSON can hold it."""
@@ -65,6 +68,7 @@ class Status:
             "at": _text(self.at),
             "since": _text(self.since),
             "rules": [rule.as_json() for rule in self.rules],
+            "rules_source": self.rules_standing.as_json(),
             "last_pass": self.last_pass,
         }
 
@@ -72,8 +76,8 @@ class Status:
 class StatusReader:
     """Reads the status out of the ledger."""
 
-    def __init__(self, *, rules: Rules, entries: Entries, bookkeeping: Bookkeeping, clock: Clock) -> None:
-        self._rules = rules
+    def __init__(self, *, rule_book: RuleBook, entries: Entries, bookkeeping: Bookkeeping, clock: Clock) -> None:
+        self._rule_book = rule_book
         self._entries = entries
         self._bookkeeping = bookkeeping
         self._clock = clock
@@ -83,7 +87,7 @@ class StatusReader:
         now = self._clock.now()
         standings = await self._bookkeeping.standings()
         breakers = await self._bookkeeping.breakers()
-        active = {rule.name for rule in self._rules}
+        active = {rule.name for rule in await self._active()}
         rules = [
             RuleStatus(name, active=name in active, standing=standings.get(name), breaker=breakers.get(name))
             for name in sorted(active | set(standings))
@@ -95,7 +99,15 @@ class StatusReader:
                 await self._count(rule, partition, now - window)
 
         await asyncio.gather(*(count(rule, partition) for rule in rules for partition in partitions_of(rule.rule)))
-        return Status(now, now - window, tuple(rules), await self._bookkeeping.last_pass())
+        last_pass = await self._bookkeeping.last_pass()
+        return Status(now, now - window, tuple(rules), last_pass, self._rule_book.standing)
+
+    async def _active(self) -> Rules:
+        """Return the rules in force; none when they cannot be had, which the status itself tells."""
+        try:
+            return await self._rule_book.current()
+        except (RulesError, BlobsUnavailable):
+            return Rules(())
 
     async def _count(self, rule: RuleStatus, partition: str, since: datetime) -> None:
         async for marker in self._entries.open(partition):

@@ -19,7 +19,7 @@ from shared.containers import is_system_container
 from shared.errors import BlobsUnavailable, LedgerConflict
 from shared.intake import Intake
 from shared.landing import Landing, Page
-from shared.ledger import Bookkeeping, Claimed, Entries, Standing, partitions_of
+from shared.ledger import Bookkeeping, Claim, Claimed, Entries, Standing, partitions_of
 from shared.model import Arrival, Result, entry_key
 from shared.rules import Rule, Rules
 from shared.settings import Settings
@@ -46,13 +46,30 @@ class Sweep:
         return not self.complete or bool(self.counts.keys() - {"listed", "known", "early"})
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Window:
+    """What one sweep looks at."""
+
+    rules: Rules
+    rule: Rule
+    since: datetime
+    known: dict[str, str]  # the outcomes of the entries of the window, by key
+    deadline: Deadline
+    sweep: Sweep
+
+    def wants(self, arrival: Arrival) -> bool:
+        """Tell whether the arrival is the rule's, and not another's."""
+        if is_system_container(arrival.container):
+            return False
+        return any(match.rule.name == self.rule.name for match in self.rules.match(arrival))
+
+
 class Sweeper:
     """Finds missed events."""
 
     def __init__(
         self,
         *,
-        rules: Rules,
         intake: Intake,
         entries: Entries,
         bookkeeping: Bookkeeping,
@@ -60,7 +77,6 @@ class Sweeper:
         clock: Clock,
         settings: Settings,
     ) -> None:
-        self._rules = rules
         self._intake = intake
         self._entries = entries
         self._bookkeeping = bookkeeping
@@ -68,8 +84,8 @@ class Sweeper:
         self._clock = clock
         self._settings = settings
 
-    async def sweep(self, rule: Rule, standing: Standing | None, deadline: Deadline) -> Sweep:
-        """Sweep the look-back window of a rule and move its watermark when all of it was seen.
+    async def sweep(self, rules: Rules, rule: Rule, standing: Standing | None, deadline: Deadline) -> Sweep:
+        """Sweep the look-back window of one of the rules and move its watermark when all of it was seen.
 
         Out of time, it remembers where it stopped and the next pass goes on from there. Safe to repeat and to run
         twice at once. Raises BlobsUnavailable or LedgerError; the watermark then stays where it was.
@@ -79,29 +95,30 @@ class Sweeper:
             standing = await self._bookkeeping.activate(rule.name, server_now)
             if standing.baseline == server_now:
                 logs.fact("rule.activated", rule=rule.name, baseline=standing.baseline)
+        started_at = standing.cursor_started_at or server_now
+        since = self._window_start(standing, started_at)
+        known = await self._known(rule, since - INDEX_MARGIN)
+        window = _Window(rules=rules, rule=rule, since=since, known=known, deadline=deadline, sweep=Sweep(rule.name))
         try:
-            return await self._window(rule, standing, standing.cursor_started_at or server_now, deadline)
+            return await self._sweep(window, standing, started_at)
         except BlobsUnavailable:
             if standing.cursor:  # perhaps it is the cursor that the service refuses: begin anew
                 await self._save(replace(standing, cursor="", cursor_started_at=None))
             raise
 
-    async def _window(self, rule: Rule, standing: Standing, started_at: datetime, deadline: Deadline) -> Sweep:
-        since = self._window_start(standing, started_at)
-        known = await self._known(rule, since - INDEX_MARGIN)
-        sweep = Sweep(rule.name)
-        async for container, page in self._pages(rule, standing.cursor):
-            await self._take_in(rule, page, since, known, sweep, deadline)
-            if deadline.passed():
+    async def _sweep(self, window: _Window, standing: Standing, started_at: datetime) -> Sweep:
+        async for container, page in self._pages(window.rule, standing.cursor):
+            await self._take_in(window, page)
+            if window.deadline.passed():
                 cursor = f"{container}{_CURSOR_SEPARATOR}{page.cursor}"
                 await self._save(replace(standing, cursor=cursor, cursor_started_at=started_at))
-                return sweep
-        sweep.complete = True
+                return window.sweep
+        window.sweep.complete = True
         # What was younger than the grace period was left to its event: it is not proven yet.
         proven = started_at - self._settings.reconcile_grace - OVERLAP
         watermark = max(standing.low_watermark, proven)
         await self._save(replace(standing, low_watermark=watermark, cursor="", cursor_started_at=None))
-        return sweep
+        return window.sweep
 
     def _window_start(self, standing: Standing, started_at: datetime) -> datetime:
         # After a long outage the watermark lags behind the look-back: then the window reaches back to it.
@@ -132,39 +149,33 @@ class Sweeper:
             async for page in self._landing.pages(name, prefix, resumed):
                 yield name, page
 
-    async def _take_in(
-        self, rule: Rule, page: Page, since: datetime, known: dict[str, str], sweep: Sweep, deadline: Deadline
-    ) -> None:
-        sweep.counts["listed"] += len(page.arrivals)
+    async def _take_in(self, window: _Window, page: Page) -> None:
+        counts, rule = window.sweep.counts, window.rule
+        counts["listed"] += len(page.arrivals)
         until = page.server_time - self._settings.reconcile_grace
         unclaimed: list[Arrival] = []
         for arrival in page.arrivals:
-            if arrival.committed_at < since or not self._is_for(rule, arrival):
+            if arrival.committed_at < window.since or not window.wants(arrival):
                 continue
-            outcome = known.get(entry_key(rule.name, arrival))
+            outcome = window.known.get(entry_key(rule.name, arrival))
             if outcome is not None and outcome != Result.SUPERSEDED:
-                sweep.counts["known"] += 1
+                counts["known"] += 1
             elif arrival.committed_at > until:
-                sweep.counts["early"] += 1  # its event may still be on its way
+                counts["early"] += 1  # its event may still be on its way
             else:
                 unclaimed.append(arrival)  # what is listed is there now, so nothing has superseded it
         gate = asyncio.Semaphore(CONCURRENCY)
 
         async def one(arrival: Arrival) -> None:
             async with gate:
-                sweep.counts[await self._claim(arrival, until, deadline)] += 1
+                counts[await self._claim(window, arrival, until)] += 1
 
         results = await asyncio.gather(*(one(arrival) for arrival in unclaimed), return_exceptions=True)
         for failure in results:
             if failure is not None:
                 raise failure
 
-    def _is_for(self, rule: Rule, arrival: Arrival) -> bool:
-        if is_system_container(arrival.container):
-            return False
-        return any(match.rule.name == rule.name for match in self._rules.match(arrival))
-
-    async def _claim(self, arrival: Arrival, until: datetime, deadline: Deadline) -> str:
+    async def _claim(self, window: _Window, arrival: Arrival, until: datetime) -> str:
         """Claim one arrival that has no entry; return what it turned out to be."""
         # The page may be old by now: what counts is the version that is there.
         current = await self._landing.identify(arrival)
@@ -173,19 +184,22 @@ class Sweeper:
             return "gone"
         if current.committed_at > until:
             return "early"
-        outcomes = {
-            self._outcome(claim.outcome, claim.entry.result) for claim in await self._intake.accept(current, deadline)
-        }
-        return next((outcome for outcome in ("missed", "touched", "known") if outcome in outcomes), "known")
-
-    @staticmethod
-    def _outcome(outcome: Claimed, result: Result | None) -> str:
-        if outcome is Claimed.DUPLICATE:
-            return "known"
-        return "touched" if result is Result.TOUCHED else "missed"
+        for claim in await self._intake.accept(current, window.deadline):
+            if claim.entry.rule == window.rule.name:
+                return _outcome(claim)
+        return "unwanted"  # the rules have changed meanwhile, or the blob has
 
     async def _save(self, standing: Standing) -> None:
         try:
             await self._bookkeeping.save_standing(standing)
         except LedgerConflict:
             logs.warning("sweep.overlapped", rule=standing.rule)
+
+
+def _outcome(claim: Claim) -> str:
+    """Return what the sweep has found: only what an event should have claimed is a missed event."""
+    if claim.outcome is Claimed.DUPLICATE:
+        return "known"
+    if claim.entry.result in {Result.TOUCHED, Result.IGNORED}:
+        return str(claim.entry.result)
+    return "missed"

@@ -9,6 +9,7 @@ from typing import Protocol
 from shared.breakers import Breakers
 from shared.clock import Clock
 from shared.dispatch import Dispatcher, Jobs
+from shared.holds import Holds
 from shared.intake import Intake
 from shared.job_directory import JobDirectory, JobFinder
 from shared.landing import Landing
@@ -16,7 +17,7 @@ from shared.ledger import Bookkeeping, Entries
 from shared.parameters import Locations
 from shared.reconcile import Reconciler
 from shared.redrive import Redriver
-from shared.rules import Rules
+from shared.rule_book import RuleBook
 from shared.settings import Settings
 from shared.settle import Runs, Settler
 from shared.status import StatusReader
@@ -32,7 +33,7 @@ class Collaborators:
     """What the use cases are made of."""
 
     settings: Settings
-    rules: Rules
+    rule_book: RuleBook
     clock: Clock
     entries: Entries
     bookkeeping: Bookkeeping
@@ -57,7 +58,7 @@ def compose(made_of: Collaborators) -> UseCases:
     breakers = Breakers(made_of.bookkeeping, made_of.clock)
     dispatcher = _dispatcher(made_of, breakers)
     intake = Intake(
-        rules=made_of.rules,
+        rule_book=made_of.rule_book,
         entries=made_of.entries,
         dispatcher=dispatcher,
         landing=made_of.landing,
@@ -66,7 +67,7 @@ def compose(made_of: Collaborators) -> UseCases:
     )
     redriver = _redriver(made_of, dispatcher)
     reconciler = Reconciler(
-        rules=made_of.rules,
+        rule_book=made_of.rule_book,
         redriver=redriver,
         sweeper=_sweeper(made_of, intake),
         bookkeeping=made_of.bookkeeping,
@@ -75,7 +76,7 @@ def compose(made_of: Collaborators) -> UseCases:
         settings=made_of.settings,
     )
     status = StatusReader(
-        rules=made_of.rules, entries=made_of.entries, bookkeeping=made_of.bookkeeping, clock=made_of.clock
+        rule_book=made_of.rule_book, entries=made_of.entries, bookkeeping=made_of.bookkeeping, clock=made_of.clock
     )
     return UseCases(intake=intake, redriver=redriver, reconciler=reconciler, status=status)
 
@@ -87,6 +88,7 @@ def _dispatcher(made_of: Collaborators, breakers: Breakers) -> Dispatcher:
         directory=JobDirectory(made_of.databricks, made_of.clock),
         breakers=breakers,
         landing=made_of.landing,
+        holds=Holds(landing=made_of.landing, rule_book=made_of.rule_book),
         clock=made_of.clock,
         settings=made_of.settings,
         randomness=made_of.randomness,
@@ -106,7 +108,6 @@ def _redriver(made_of: Collaborators, dispatcher: Dispatcher) -> Redriver:
 
 def _sweeper(made_of: Collaborators, intake: Intake) -> Sweeper:
     return Sweeper(
-        rules=made_of.rules,
         intake=intake,
         entries=made_of.entries,
         bookkeeping=made_of.bookkeeping,

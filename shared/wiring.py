@@ -21,14 +21,16 @@ from shared.clock import Clock, Deadline, SystemClock
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
-    from shared.blobs import Blobs
+    from shared.blobs import Blobs, RulesBlob
     from shared.intake import Intake
     from shared.jobs import JobsClient
     from shared.ledger import Bookkeeping, Entries, Table
     from shared.parameters import Locations
     from shared.reconcile import Reconciler
     from shared.redrive import Redriver
+    from shared.rule_book import RuleBook
     from shared.rules import Rules
+    from shared.rules_source import RulesSource
     from shared.settings import Settings
     from shared.status import StatusReader
     from shared.storage_connection import StorageConnection
@@ -41,7 +43,7 @@ class Service:
     """Everything a door may need, ready for use."""
 
     settings: Settings
-    rules: Rules
+    rule_book: RuleBook
     clock: Clock
     table: Table
     entries: Entries
@@ -53,6 +55,7 @@ class Service:
     reconciler: Reconciler
     status: StatusReader
     identities: tuple[AsyncTokenCredential, ...]
+    rules_blob: RulesBlob | None
 
     def dispatch_deadline(self) -> Deadline:
         """Return the deadline of work that an event waits for."""
@@ -60,8 +63,11 @@ class Service:
 
     async def close(self) -> None:
         """Release every connection. Safe to repeat."""
-        identities = (identity.close() for identity in self.identities)
-        await asyncio.gather(self.table.close(), self.blobs.close(), self.jobs.aclose(), *identities)
+        closing = [self.table.close(), self.blobs.close(), self.jobs.aclose()]
+        closing += [identity.close() for identity in self.identities]
+        if self.rules_blob is not None:
+            closing.append(self.rules_blob.close())
+        await asyncio.gather(*closing)
 
 
 _services: WeakKeyDictionary[asyncio.AbstractEventLoop, Service] = WeakKeyDictionary()
@@ -91,7 +97,7 @@ def build(environment: Mapping[str, str], *, clock: Clock | None = None) -> Serv
 
     hush_libraries()
     settings = read_settings(environment)
-    return assemble(settings, load_rules(APP_ROOT / settings.rules_file), clock or SystemClock())
+    return assemble(settings, clock or SystemClock())
 
 
 def load_rules(path: Path) -> Rules:
@@ -108,8 +114,8 @@ def load_rules(path: Path) -> Rules:
     return parse_rules(text, path.name)
 
 
-def assemble(settings: Settings, rules: Rules, clock: Clock) -> Service:
-    """Return the service that these settings and rules make, every collaborator named once."""
+def assemble(settings: Settings, clock: Clock) -> Service:
+    """Return the service that these settings make, every collaborator named once. Raises RulesError."""
     import random
     import uuid
 
@@ -126,11 +132,13 @@ def assemble(settings: Settings, rules: Rules, clock: Clock) -> Service:
     jobs = JobsClient(http, settings.databricks, create_credentials(settings.databricks, http, clock), clock)
     entries = Entries(table, lambda: uuid.uuid4().hex)
     bookkeeping = Bookkeeping(table)
+    rules_blob = _rules_blob(settings, identities[settings.landing])
+    rule_book = _rule_book(settings, rules_blob, bookkeeping, clock)
     randomness = random.Random()  # noqa: S311 - spreads load, guards nothing
     cases = compose(
         Collaborators(
             settings=settings,
-            rules=rules,
+            rule_book=rule_book,
             clock=clock,
             entries=entries,
             bookkeeping=bookkeeping,
@@ -142,7 +150,7 @@ def assemble(settings: Settings, rules: Rules, clock: Clock) -> Service:
     )
     return Service(
         settings=settings,
-        rules=rules,
+        rule_book=rule_book,
         clock=clock,
         table=table,
         entries=entries,
@@ -154,7 +162,23 @@ def assemble(settings: Settings, rules: Rules, clock: Clock) -> Service:
         reconciler=cases.reconciler,
         status=cases.status,
         identities=tuple(identity for identity in identities.values() if identity),
+        rules_blob=rules_blob,
     )
+
+
+def _rules_blob(settings: Settings, identity: AsyncTokenCredential | None) -> RulesBlob | None:
+    from shared.blobs import open_rules_blob
+
+    return open_rules_blob(settings.rules_url.reveal(), settings.landing, identity) if settings.rules_url else None
+
+
+def _rule_book(settings: Settings, blob: RulesSource | None, bookkeeping: Bookkeeping, clock: Clock) -> RuleBook:
+    """Return the rules that came with the app, or follow those in a blob."""
+    from shared.rule_book import FollowedRules, ShippedRules
+
+    if blob is not None:
+        return FollowedRules(blob, bookkeeping, clock, settings.rules_refresh)
+    return ShippedRules(load_rules(APP_ROOT / settings.rules_file), settings.rules_file)
 
 
 def locations(landing: StorageConnection) -> Locations:

@@ -34,11 +34,13 @@ HOMES = {
 
 # What a module of the service may import of the service, bottom-up. A layer may use itself and all layers below.
 LAYERS = (
-    ("errors", "secret", "clock", "logs", "model", "durations", "containers", "wording"),
+    ("errors", "secret", "clock", "logs", "model", "durations", "containers", "wording", "compact_json"),
     ("storage_connection", "versions", "yaml_source", "path_template"),
-    ("settings", "events", "parameters", "landing"),
+    ("settings", "events", "parameters", "landing", "rules_source"),
     ("rules", "ledger", "jobs", "blobs"),
-    ("rules_file", "breakers", "job_directory"),
+    ("rules_file", "breakers", "job_directory", "lost_runs"),
+    ("rule_book",),
+    ("holds",),
     ("dispatch", "settle", "status"),
     ("intake", "redrive"),
     ("sweep",),

@@ -131,8 +131,18 @@ def test_secret_is_neither_shown_nor_reported(name: str) -> None:
     """No repr and no error gives a secret away."""
     value = f"DefaultEndpointsProtocol=https;AccountName=acct;AccountKey={CANARY}" if "Storage" in name else CANARY
     value = value if "STORAGE" not in name else f"AccountName=acct;AccountKey={CANARY}"
+    value = value if name != "RULES_URL" else f"https://acct.blob.core.windows.net/settings/rules.yaml?sig={CANARY}"
     settings = read(**{name: value})
 
     assert CANARY not in repr(settings)
     assert CANARY not in str(settings)
     assert not any(CANARY in fault for fault in faults(**{name: value, "SETTLE_INTERVAL": "x"}))
+
+
+@pytest.mark.parametrize("url", ["http://acct.blob.core.windows.net/c/rules.yaml?sig=", "https://acct/rules.yaml?sig="])
+def test_unusable_address_of_the_rules_is_told_without_its_signature(url: str) -> None:
+    """RULES_URL must be the https address of a blob, and may hold a shared access signature."""
+    (fault,) = faults(RULES_URL=url + CANARY)
+
+    assert fault.strip().startswith("RULES_URL must be the https:// address of a blob")
+    assert CANARY not in fault

@@ -48,7 +48,7 @@ async def test_lost_event_is_found(world: World) -> None:
     entry = await world.only_entry()
     assert counts["missed"] == 1
     assert (entry.state, entry.arrival.source) == (State.SUBMITTED, Source.SWEEP)
-    assert entry.parameters["triggered_by"] == "sweep"
+    assert entry.parameters["notebook_params"]["triggered_by"] == "sweep"
 
 
 async def test_grace_gives_the_event_its_time(world: World) -> None:
@@ -296,9 +296,9 @@ async def test_unfinished_sweep_goes_on_where_it_stopped(world: World) -> None:
     completed = []
     for _ in range(4):
         standing = (await world.bookkeeping.standings())["crm"]
-        completed.append((await sweeper.sweep(rule, standing, out_of_time)).complete)
+        completed.append((await sweeper.sweep(world.rules, rule, standing, out_of_time)).complete)
     standing = (await world.bookkeeping.standings())["crm"]
-    last = await sweeper.sweep(rule, standing, world.deadline(60))
+    last = await sweeper.sweep(world.rules, rule, standing, world.deadline(60))
 
     assert completed == [False, False, False, False]
     assert last.complete
@@ -313,7 +313,7 @@ async def test_refused_cursor_is_dropped(world: World) -> None:
     world.clock.advance(GRACE + MINUTE)
     rule = next(iter(world.rules))
     standing = (await world.bookkeeping.standings())["crm"]
-    await world.reconciler._sweeper.sweep(rule, standing, world.deadline(0))
+    await world.reconciler._sweeper.sweep(world.rules, rule, standing, world.deadline(0))
     world.landing.failing.add("landing")
     await world.reconciler.run()
 

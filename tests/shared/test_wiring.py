@@ -42,7 +42,7 @@ async def test_build_makes_no_request_and_closes_cleanly(environment: dict[str, 
     await service.close()
     await service.close()
 
-    assert [rule.name for rule in service.rules] == ["crm", "erp"]
+    assert [rule.name for rule in await service.rule_book.current()] == ["crm", "erp"]
 
 
 async def test_identity_is_used_where_there_is_no_key(environment: dict[str, str]) -> None:
