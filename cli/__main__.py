@@ -8,8 +8,9 @@ import typer
 
 from cli.demo.command import demo
 from cli.drop import drop
-from cli.explain import explain
+from cli.explain.command import explain
 from cli.output import talk
+from cli.rules.command import rules
 from cli.runs import runs
 from cli.status import status
 from cli.up import up
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 for command in (up, drop, explain, status, runs, demo):
     app.command()(command)
+app.add_typer(rules, name="rules")
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""`landfall rules schema`: the JSON Schema of rules files, from the keys that the reader knows."""

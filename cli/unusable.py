@@ -1,0 +1,23 @@
+"""The exit status of commands whose status 1 means something else: 2 for what cannot be used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from cli.output import talk
+from shared.errors import LandfallError
+
+UNUSABLE = 2
+
+
+@contextmanager
+def unusable_exits() -> Iterator[None]:
+    """Say what an expected error says and leave the command with status 2."""
+    try:
+        yield
+    except LandfallError as error:
+        talk.print(str(error), style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(UNUSABLE) from None
