@@ -75,22 +75,6 @@ def test_explain_says_where_a_rule_stops(rules: str) -> None:
     assert "`2026-02-30` is not a date" in output
 
 
-def test_explain_speaks_json(rules: str) -> None:
-    """Scripts get one JSON document."""
-    code, output = invoke("explain", "landing/crm/2026-11-22/a.csv", "--rules", rules, "--json")
-
-    assert code == 0
-    assert json.loads(output) == [
-        {
-            "rule": "crm",
-            "matches": True,
-            "reason": None,
-            "captures": {"date": "2026-11-22", "name": "a"},
-            "job": "name:ETL Pipeline Daily",
-        }
-    ]
-
-
 def test_hostile_path_cannot_colour_the_table(rules: str) -> None:
     """Escape sequences and markup in a name are shown, not obeyed."""
     _, output = invoke("explain", "landing/\x1b[31m[red]x[/red]\u202e", "--rules", rules)
