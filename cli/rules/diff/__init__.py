@@ -1,0 +1,1 @@
+"""`landfall rules diff`: which arrivals two versions of the rules treat differently."""
