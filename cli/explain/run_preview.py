@@ -71,8 +71,7 @@ def preview_of(match: Match, surroundings: Surroundings) -> Preview:
 
 def _with_gaps_named(match: Match) -> Match:
     arrival = match.arrival
-    return replace(
-        match,
+    return match._replace(
         arrival=replace(
             arrival,
             account=arrival.account or _needs("--account"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.model import Arrival, JobReference
 from shared.parameters import Context, Locations
@@ -54,9 +54,9 @@ class Rule:
         Path and excludes only: conditions, other rules and `enabled` do not matter.
         """
         captures = self.path.match(full_path)
-        if isinstance(captures, Captures):
+        if self.exclude and not isinstance(captures, Mismatch):
             for template in self.exclude:
-                if isinstance(template.match(full_path), Captures):
+                if not isinstance(template.match(full_path), Mismatch):
                     return _excluded(template, full_path)
         return captures
 
@@ -65,9 +65,8 @@ def _excluded(template: PathPattern, full_path: str) -> Mismatch:
     return Mismatch(lambda: f"excluded by {shown(template.text)}", lambda: full_path.count("/") + 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
-    """An arrival paired with a rule."""
+class Match(NamedTuple):
+    """An arrival paired with a rule; a tuple, because one is made for every event."""
 
     rule: Rule
     arrival: Arrival

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from shared.containers import is_system_container
 from shared.model import Arrival, Source
-from shared.path_template import Captures
+from shared.path_template import Mismatch
+from shared.rules.conditions import HOLDS
 from shared.rules.explanation import Explanation, explain
 from shared.rules.index import RuleIndex
 from shared.rules.rule import Match, Rule
@@ -36,18 +37,20 @@ class Rules:
 
         A match may be undecided: then look the blob up and match again. Never raises, whatever the blob is called.
         """
-        if is_system_container(arrival.container):
-            return ()
         full_path = arrival.full_path
+        candidates = self._index.candidates(full_path)
+        if not candidates or is_system_container(arrival.container):
+            return ()
         matches: list[Match] = []
         is_won = False
-        for rule in self._index.candidates(full_path):
+        for rule in candidates:
             if is_won and not rule.also:
                 continue
             captures = rule.match(full_path)
-            if not isinstance(captures, Captures):
+            if isinstance(captures, Mismatch):
                 continue
-            judgement = rule.conditions.judge(arrival)
+            conditions = rule.conditions
+            judgement = conditions.judge(arrival) if conditions.fields else HOLDS
             if judgement.unmet:
                 continue
             matches.append(Match(rule, arrival, captures, judgement.undecided))

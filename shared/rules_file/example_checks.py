@@ -71,7 +71,7 @@ def _taken(matches: Iterable[Match], rule: Rule) -> str:
 
 def _check_rendered(reader: NodeReader, match: Match, example: Example) -> None:
     account = match.arrival.account or EXAMPLE_ACCOUNT
-    fields = replace(match, arrival=replace(match.arrival, account=account)).render(_locations(account), _EXAMPLE_KEY)
+    fields = match._replace(arrival=replace(match.arrival, account=account)).render(_locations(account), _EXAMPLE_KEY)
     if fault := problem(fields):
         reader.fault(f"{shown(example.path.value)} would not be run: {fault}.", example.path)
     fields.get(entry_kind(fields), {}).pop(ENTRY_PARAMETER, None)
