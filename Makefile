@@ -31,10 +31,11 @@ format: $(READY) ## Format the code
 	@$(BIN)/ruff check --fix-only --quiet $(SOURCES)
 	@$(BIN)/ruff format $(SOURCES)
 
-bench: $(READY) ## Measure dispatch, the Jobs client and the imports, each beside its peers
+bench: $(READY) ## Measure matching, dispatch, the Jobs client and the imports, each beside its peers
 	@$(BIN)/python bench/imports.py
 	@$(BIN)/python bench/jobs_client.py
 	@$(BIN)/python bench/dispatch.py
+	@$(BIN)/python bench/match.py
 
 clean: ## Remove what was installed and what the local stack remembers
 	@rm -rf $(VENV) localdev/node_modules .landfall
