@@ -16,6 +16,7 @@ from shared.jobs.client import LONGEST_RUN_NOW
 from shared.jobs.http_client import VERSION, never_opened
 from shared.model import RunRequest
 from shared.settings import SHORTEST_LEASE, DatabricksSettings
+from tests.shared.jobs.conftest import Unlucky
 from tests.shared.jobs.scripted_server import Action, ScriptedServer, drops, hangs, resets, says
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -55,7 +56,7 @@ async def test_full_pool_started_nothing(
     clock = SystemClock()
     one = httpx.Limits(max_connections=1)
     async with httpx_aiohttp.HttpxAiohttpClient(limits=one, timeout=httpx.Timeout(5, pool=0.05)) as http:
-        jobs = JobsClient(http, settings, create_credentials(settings, http, clock), clock)
+        jobs = JobsClient(http, settings, create_credentials(settings, http, clock), clock, randomness=Unlucky())
         arrived = asyncio.Event()
 
         async def occupies(request: object, writer: asyncio.StreamWriter) -> bool:
@@ -68,7 +69,7 @@ async def test_full_pool_started_nothing(
         await arrived.wait()
 
         with pytest.raises(JobsBusy, match="could not be reached"):
-            await jobs.run_now(request_to_run, Deadline(clock, 0.2))
+            await jobs.run_now(request_to_run, Deadline(clock, 1))  # the second attempt would come after a second
 
         occupant.cancel()
         await asyncio.wait([occupant])
