@@ -17,7 +17,7 @@ from shared.path_template.date_format import DateFormat
 from shared.path_template.division import division
 from shared.path_template.outline import outline
 from shared.path_template.parser import LONGEST_TEMPLATE, MOST_CAPTURES, MOST_WILDCARDS, parse_segments
-from tests.shared.reference_matcher import Sample, paths_for, reference_match, samples
+from tests.shared.reference_matcher import Sample, Token, literal, paths_for, reference_match, samples
 
 MEET = "Put literal text between them, or leave one out."
 KINDS = "Known are `int`, `**`, a choice `a|b`, and a date such as `%Y-%m-%d`."
@@ -43,6 +43,19 @@ def refusal(template: str) -> str:
     with pytest.raises(TemplateError) as refused:
         PathTemplate.parse(template)
     return f"{refused.value.column}: {refused.value.message}"
+
+
+def all_captured(sample: Sample) -> Sample:
+    """Return a like template in which all that varies is captured."""
+    captures = {"star": ("text", "{{{}}}"), "rest": ("path", "{{{}:**}}")}
+    tokens: list[Token] = []
+    for number, token in enumerate(sample.tokens):
+        if token.kind in captures:
+            kind, spelling = captures[token.kind]
+            tokens.append(Token(kind, spelling.format(f"s{number}"), f"s{number}"))
+        elif token.kind != "segments":
+            tokens.append(literal("x") if token.kind == "one" else token)
+    return Sample(tuple(tokens), "".join(token.spelt for token in tokens))
 
 
 @settings(max_examples=300, deadline=None)
@@ -77,6 +90,30 @@ def test_every_way_to_divide_gives_the_same(data: st.DataObject, sample: Sample)
         texts = divide(path, len(beginning)) if path.startswith(beginning) else None
         assert (texts is None) == (expected is None)
         assert [*(texts or ())] == [*(expected or {}).values()]
+
+
+@settings(max_examples=300, deadline=None)
+@given(samples())
+def test_template_is_written_as_it_was_read(sample: Sample) -> None:
+    """The parts of a template, written one behind the other, are its text again."""
+    segments = PathTemplate.parse(sample.text).segments
+
+    written = ["".join(element.written for element in segment.elements) or "**" for segment in segments]
+    assert "/".join(written) == sample.text
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data(), sample=samples().map(all_captured))
+def test_captures_put_back_give_the_path(data: st.DataObject, sample: Sample) -> None:
+    """A path taken apart loses nothing: what was captured, put in the captures' places, is the path again."""
+    path = data.draw(paths_for(sample))
+    found = PathTemplate.parse(sample.text).match(path)
+
+    if isinstance(found, Mismatch):
+        assert reference_match(sample.tokens, path) is None
+        return
+    parts = [found[token.name].text if token.name else token.spelt for token in sample.tokens]
+    assert "".join(parts) == path
 
 
 @settings(max_examples=600, deadline=None)

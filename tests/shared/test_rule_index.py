@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.model import JobReference
+from shared.model import Arrival, JobReference
 from shared.path_template import Captures, PathPattern, PathTemplate, RegexTemplate, TemplateError
-from shared.rules import Rule, RunParameters
+from shared.rules import Rule, Rules, RunParameters
 from shared.rules import index as index_module
 from shared.rules.index import FEW, RuleIndex
+from tests.fakes.arrivals import arrival
 from tests.shared.reference_matcher import Sample, paths_for, reference_match, samples
 
 JOB = JobReference(id=1)
@@ -199,12 +201,44 @@ def test_time_grows_no_more_than_linearly_with_the_path() -> None:
     for unit in ("a", "a/", "ab"):
         # The least of many: a neighbour on this machine can only add.
         short, long = (
-            min(_seconds(index, "landing/" + unit * (size // len(unit))) for _ in range(7)) for size in (1000, 4000)
+            min(_seconds(index.candidates, "landing/" + unit * (size // len(unit))) for _ in range(7))
+            for size in (1000, 4000)
         )
         assert long < 10 * max(short, 50e-6)
 
 
-def _seconds(index: RuleIndex, path: str) -> float:
+@settings(max_examples=40, deadline=None)
+@given(
+    drawn=st.lists(samples(), min_size=1, max_size=30),
+    expressions=st.lists(EXPRESSIONS, max_size=3),
+    beginning=st.sampled_from(["", "a/", "a/b/", "landing/"]),
+    unit=st.text("ab0./é", min_size=1, max_size=4),
+)
+def test_no_rule_set_is_more_than_linear_in_the_path(
+    drawn: list[Sample], expressions: list[str], beginning: str, unit: str
+) -> None:
+    """Whatever the rules and whatever a path repeats, a whole match of four times the path takes about four times."""
+    patterns = _patterns([sample.text for sample in drawn], expressions)
+    rules = Rules(rule(number, pattern) for number, pattern in enumerate(patterns))
+    short, long = (_at(beginning + (unit * size)[:size]) for size in (1000, 4000))
+
+    # The least of many: a neighbour on this machine can only add.
+    for seconds in ((_least(rules.match, short, tries), _least(rules.match, long, tries)) for tries in (3, 10, 40)):
+        if seconds[1] < 10 * max(seconds[0], 50e-6):
+            return
+    pytest.fail(f"{seconds[1] / seconds[0]:.1f} times as long for four times the path")
+
+
+def _at(full_path: str) -> Arrival:
+    container, _, path = full_path.partition("/")
+    return arrival(path, container=container)
+
+
+def _least(act: Callable[[Any], object], given: object, tries: int) -> float:
+    return min(_seconds(act, given) for _ in range(tries))
+
+
+def _seconds(act: Callable[[Any], object], given: object) -> float:
     start = time.thread_time()
-    index.candidates(path)
+    act(given)
     return time.thread_time() - start
