@@ -140,6 +140,12 @@ CODES = (
         "Nothing has to be done: whether these rules share paths would take too long to find out.",
     ),
     Code(
+        "job-entry-undefined",
+        Level.NOTE,
+        "A job with parameters that does not define the one that every run carries",
+        "Define `landfall_entry` in the job's settings, with an empty default.",
+    ),
+    Code(
         "job-one-at-a-time",
         Level.NOTE,
         "The job runs one file at a time",

@@ -109,6 +109,12 @@ class _Judge:
                 known = [*found.parameters] or ["none"]
                 message = unknown(parameter, known, f"is no parameter of the job {name}")
                 yield self._say("job-unknown-parameter", message, rule, "job_parameters", parameter)
+        if "job_parameters" in fields and ENTRY_PARAMETER not in found.parameters:
+            message = (
+                f"The job {name} does not define `{ENTRY_PARAMETER}`, which every run carries. Databricks does not say "
+                "whether a run takes a parameter that its job does not define: define it, with an empty default."
+            )
+            yield self._say("job-entry-undefined", message, rule, "job_parameters")
         for parameter in _names(fields.get("notebook_params")):
             if parameter in found.parameters:
                 message = (

@@ -121,14 +121,23 @@ async def test_setting_that_does_no_harm_is_passed_over(settings: dict[str, Any]
 
 
 async def test_unknown_job_parameter_is_told_with_those_that_are() -> None:
-    """A name that the job does not define stands at its place; Landfall's own is not asked for."""
+    """A name that the job does not define stands at its place."""
     text = ONE + "    job_parameters: {file: '{blob.uri}', landing_dae: '1'}\n"
-    parameters = [{"name": "file", "default": ""}, {"name": "landing_date", "default": ""}]
+    names = ("file", "landing_date", "landfall_entry")
 
-    (found,) = await findings(Jobs(answer(parameters=parameters)), text)
+    (found,) = await findings(Jobs(answer(parameters=[{"name": name, "default": ""} for name in names])), text)
 
     assert (found.code, found.line, found.column) == ("job-unknown-parameter", 6, 55)
     assert "Did you mean `landing_date`?" in found.message
+
+
+async def test_job_that_does_not_define_our_own_parameter_is_noted() -> None:
+    """Each run carries its entry; where that goes among the job's parameters, the job had better define it."""
+    text = ONE + "    job_parameters: {file: '{blob.uri}'}\n"
+
+    (found,) = await findings(Jobs(answer(parameters=[{"name": "file", "default": ""}])), text)
+
+    assert (found.code, found.level, found.line) == ("job-entry-undefined", "note", 6)
 
 
 @pytest.mark.parametrize(
