@@ -117,7 +117,8 @@ class RulesBlob:
 
     async def read(self, unless: str) -> RulesText | None:
         """Return the rules' text, or None when its ETag is still `unless`. Raises BlobsUnavailable."""
-        condition: dict[str, Any] = {"etag": unless, "match_condition": MatchConditions.IfModified} if unless else {}
+        known: dict[str, Any] = {"etag": f'"{unless}"', "match_condition": MatchConditions.IfModified}
+        condition = known if unless else {}
         with _translated(f"read the rules of {self.name}"):
             try:
                 download = await self._client.download_blob(**condition)
@@ -128,7 +129,7 @@ class RulesBlob:
                 raise
             except UnicodeDecodeError as error:
                 raise BlobsUnavailable(f"The rules of {self.name} are not UTF-8 text.") from error
-        return RulesText(text=text, version=download.properties.etag)
+        return RulesText(text=text, version=normalised_etag(download.properties.etag))
 
     async def close(self) -> None:
         """Close the connections. Safe to repeat."""

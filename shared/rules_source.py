@@ -11,7 +11,7 @@ class RulesText:
     """One version of a rules file."""
 
     text: str
-    version: str  # an ETag
+    version: str  # an ETag, without quotes
 
 
 class RulesSource(Protocol):
