@@ -38,7 +38,7 @@ LOOK_UP_SECONDS = 20
 def explain(
     path: Annotated[str, typer.Argument(help="container/path of a blob, or its https, abfss or wasbs address.")],
     *,
-    rules: Annotated[Path | None, typer.Option(help="The rules file; the app's own by default.")] = None,
+    rules: Annotated[Path | None, typer.Option(help="The rules file; those in force by default.")] = None,
     size: Annotated[str, typer.Option(help="The file's size, such as 10240 or 10KB.")] = "",
     etag: Annotated[str, typer.Option(help="Its ETag: the request's token depends on it.")] = "",
     content_type: Annotated[str, typer.Option(help="Its content type.")] = "",
@@ -52,7 +52,8 @@ def explain(
 ) -> None:
     """Say what a file would start: rule, captures and the request; or the closest rules and where each one stops.
 
-    Exit status 0 when a rule matches, 1 when none does. Only --resolve and --ledger ask anybody.
+    Exit status 0 when a rule matches, 1 when none does. Only --resolve and --ledger ask anybody, beside reading
+    RULES_URL where it is set and --rules is not.
     """
     address, bytes_ = _address(path, account), _size(size)
     facts = {"eTag": etag, "contentType": content_type, "blobType": blob_type, "api": api, "contentLength": bytes_}
@@ -98,8 +99,21 @@ def _settings() -> Settings | None:
 
 def _rules(file: Path | None, settings: Settings | None) -> Rules:
     if file is None and settings and settings.rules_url:
-        talk.print("RULES_URL names the rules in force; this reads the app's own file. Give --rules to read another.")
+        return asyncio.run(_rules_in_force())
     return load_rules(file or APP_ROOT / (settings.rules_file if settings else "rules.yaml"))
+
+
+async def _rules_in_force() -> Rules:
+    """Return the rules of RULES_URL that decide now. Raises RulesError or BlobsUnavailable when there are none."""
+    service = wiring.build(environment())
+    try:
+        rules = await service.rule_book.current()
+        if problem := service.rule_book.standing.problem:
+            message = f"These are the last good rules; the newest are refused.\n{problem}"
+            talk.print(message, style="red", markup=False, soft_wrap=True)
+        return rules
+    finally:
+        await service.close()
 
 
 def _arrival(
