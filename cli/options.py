@@ -7,6 +7,7 @@ from datetime import timedelta
 import typer
 
 from shared.durations import parse_duration
+from shared.rules_file.sizes import parse_size
 
 
 def read_window(text: str) -> timedelta:
@@ -15,3 +16,8 @@ def read_window(text: str) -> timedelta:
         return parse_duration(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--window") from None
+
+
+def read_size(text: str) -> int:
+    """Return a size that somebody typed, in bytes: `10240` or `10KB`. Raises ValueError with what to write."""
+    return parse_size(int(text) if text.isdecimal() and text.isascii() else text)

@@ -138,12 +138,10 @@ class RulesBlob:
 
 def open_rules_blob(url: str, connection: StorageConnection, credential: AsyncTokenCredential | None) -> RulesBlob:
     """Return the blob of a URL; makes no request. A signature in the URL wins, then the landing account's own key."""
-    ours = url.startswith(f"{connection.blob_endpoint}/")
-    key = {"account_name": connection.account, "account_key": connection.key.reveal()} if connection.key else None
-    signed = "sig=" in urlsplit(url).query
-    return RulesBlob(
-        BlobClient.from_blob_url(url, credential=None if signed else (key if ours and key else credential), **_RETRIES)
-    )
+    if "sig=" in urlsplit(url).query:
+        return RulesBlob(BlobClient.from_blob_url(url, **_RETRIES))
+    key = _key(connection) if url.startswith(f"{connection.blob_endpoint}/") else None
+    return RulesBlob(BlobClient.from_blob_url(url, credential=key or credential, **_RETRIES))
 
 
 def open_blobs(connection: StorageConnection, credential: AsyncTokenCredential | None) -> Blobs:

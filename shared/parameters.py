@@ -33,6 +33,15 @@ class Locations:
     blob_endpoint: str  # https://account.blob.core.windows.net, no trailing slash
     dfs_host: str | None  # account.dfs.core.windows.net; None where there is none: Azurite
 
+    @classmethod
+    def in_azure(cls, account: str) -> Locations:
+        """Return where Azure's public cloud has the blobs of an account of which only the name is known."""
+        return cls(
+            account=account,
+            blob_endpoint=f"https://{account}.blob.core.windows.net",
+            dfs_host=f"{account}.dfs.core.windows.net",
+        )
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Context:

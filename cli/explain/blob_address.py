@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from urllib.parse import unquote
+
+from cli.blob_place import BlobPlace
 
 # abfss://container@account.dfs.core.windows.net/path, the path as it is:
 # https://learn.microsoft.com/azure/storage/blobs/data-lake-storage-introduction-abfs-uri
@@ -16,28 +17,14 @@ _SIGNATURE = re.compile(r"\?(?=[^?]*\bsig=).*", re.DOTALL)
 _STORAGE_HOST = re.compile(r"([a-z0-9]+)\.(?:blob|dfs)\.", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class BlobAddress:
-    """A blob; `account` is "" where nothing names it."""
-
-    account: str
-    container: str
-    path: str
-
-    @property
-    def full_path(self) -> str:
-        """Return `container/path`, what rules match against."""
-        return f"{self.container}/{self.path}"
-
-
-def parse_address(text: str) -> BlobAddress:
+def parse_address(text: str) -> BlobPlace:
     """Return the blob of `container/path`, of an https URL, or of an abfss or wasbs URI.
 
     Raises ValueError with a sentence that holds nothing of the text, which may hold a secret.
     """
     text = _SIGNATURE.sub("", text)
     if found := _SPARK.fullmatch(text):
-        return BlobAddress(_account(found["host"]), found["container"], found["path"])
+        return BlobPlace(_account(found["host"]), found["container"], found["path"])
     if found := _HTTP.fullmatch(text):
         return _of_url(found["host"], unquote(found["place"]))
     if re.match(r"[a-z]+://", text, re.IGNORECASE):
@@ -45,7 +32,7 @@ def parse_address(text: str) -> BlobAddress:
     return _placed("", text.lstrip("/"))
 
 
-def _of_url(host: str, place: str) -> BlobAddress:
+def _of_url(host: str, place: str) -> BlobPlace:
     account = _account(host)
     if not account:
         # An emulator, or a host that is an IP address, has the account in the path:
@@ -56,11 +43,11 @@ def _of_url(host: str, place: str) -> BlobAddress:
     return _placed(account, place)
 
 
-def _placed(account: str, place: str) -> BlobAddress:
+def _placed(account: str, place: str) -> BlobPlace:
     container, _, path = place.partition("/")
     if not (container and path):
         raise ValueError("a blob is a container and a path, such as landing/crm/orders.csv")
-    return BlobAddress(account, container, path)
+    return BlobPlace(account, container, path)
 
 
 def _account(host: str) -> str:

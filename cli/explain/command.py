@@ -11,11 +11,13 @@ from typing import Annotated
 
 import typer
 
-from cli.explain.blob_address import BlobAddress, parse_address
+from cli.blob_place import BlobPlace
+from cli.explain.blob_address import parse_address
 from cli.explain.closest_rules import closest_first
 from cli.explain.path_history import entries_of_path
 from cli.explain.report import Hit, Report, show, show_as_json
 from cli.explain.run_preview import Surroundings, preview_of
+from cli.options import read_size
 from cli.output import talk
 from cli.rules.filter.subscription_filter import subject_of
 from cli.target import environment
@@ -26,7 +28,6 @@ from shared.errors import JobsError, SettingsError
 from shared.events import CREATED, Ignored, arrival_from
 from shared.model import Arrival, Entry
 from shared.rules import Rules
-from shared.rules_file.sizes import parse_size
 from shared.settings import Settings, read_settings
 from shared.wiring import APP_ROOT, Service, load_rules
 from shared.wording import shown
@@ -72,7 +73,7 @@ def explain(
     raise typer.Exit(0 if report.starts else 1)
 
 
-def _address(text: str, account: str) -> BlobAddress:
+def _address(text: str, account: str) -> BlobPlace:
     try:
         address = parse_address(text)
     except ValueError as error:
@@ -84,7 +85,7 @@ def _address(text: str, account: str) -> BlobAddress:
 
 def _size(written: str) -> int | None:
     try:
-        return parse_size(int(written) if written.isdecimal() and written.isascii() else written) if written else None
+        return read_size(written) if written else None
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--size") from None
 
@@ -117,7 +118,7 @@ async def _rules_in_force() -> Rules:
 
 
 def _arrival(
-    address: BlobAddress, facts: Mapping[str, object], now: datetime, settings: Settings | None
+    address: BlobPlace, facts: Mapping[str, object], now: datetime, settings: Settings | None
 ) -> Arrival | Ignored:
     """Return the arrival that an event about the blob would announce, by the code that reads events."""
     topic = f"/storageAccounts/{address.account}" if address.account else ""

@@ -52,7 +52,7 @@ def preview_of(match: Match, surroundings: Surroundings) -> Preview:
     for_token = for_key + ["--resolve"] * (job_id is None) + ["DATABRICKS_HOST"] * (not surroundings.workspace)
     key = _needs(*for_key) if for_key else entry_key(match.rule.name, arrival)
     shown = _with_gaps_named(match)
-    fields = shown.render(surroundings.locations or _locations(shown.arrival.account), key)
+    fields = shown.render(surroundings.locations or Locations.in_azure(shown.arrival.account), key)
     if for_token or job_id is None:
         token = _needs(*for_token)
     else:
@@ -93,11 +93,3 @@ def _needed_by(match: Match, names: frozenset[str]) -> Iterator[str]:
 
 def _needs(*options: str) -> str:
     return f"<needs {', '.join(options)}>"
-
-
-def _locations(account: str) -> Locations:
-    return Locations(
-        account=account,
-        blob_endpoint=f"https://{account}.blob.core.windows.net",
-        dfs_host=f"{account}.dfs.core.windows.net",
-    )

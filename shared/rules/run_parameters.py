@@ -43,7 +43,7 @@ class RunParameters:
     def templates(self) -> Iterator[tuple[str, ParameterTemplate]]:
         """Yield every parameter template with its place, such as `notebook_params.file_path` or `jar_params[0]`."""
         for kind, value in self.fields.items():
-            yield from ((place, leaf) for place, leaf in _leaves(kind, value) if isinstance(leaf, ParameterTemplate))
+            yield from ((place, leaf) for place, leaf in leaves(kind, value) if isinstance(leaf, ParameterTemplate))
 
     def render(self, context: Context) -> dict[str, Any]:
         """Return run-now's fields, the entry's key among them where Databricks lets it stand; see `problem`."""
@@ -99,7 +99,7 @@ def _unusable(kind: str, text: str) -> str:
 
 def text_leaves(kind: str, value: object) -> Iterator[tuple[str, str]]:
     """Yield every text of a rendered field with its place, such as `notebook_params.file_path`, `jar_params[0]`."""
-    return ((place, leaf) for place, leaf in _leaves(kind, value) if isinstance(leaf, str))
+    return ((place, leaf) for place, leaf in leaves(kind, value) if isinstance(leaf, str))
 
 
 def _longest(kind: str, value: object) -> str:
@@ -107,13 +107,14 @@ def _longest(kind: str, value: object) -> str:
     return f"the parameter {shown(place)}"
 
 
-def _leaves(place: str, value: object) -> Iterator[tuple[str, object]]:
+def leaves(place: str, value: object) -> Iterator[tuple[str, object]]:
+    """Yield what a field, called `place`, is made of, each with its own place; a template is a leaf."""
     if isinstance(value, Mapping):
         for name, item in value.items():
-            yield from _leaves(f"{place}.{name}", item)
+            yield from leaves(f"{place}.{name}", item)
     elif isinstance(value, tuple | list):
         for index, item in enumerate(value):
-            yield from _leaves(f"{place}[{index}]", item)
+            yield from leaves(f"{place}[{index}]", item)
     else:
         yield place, value
 

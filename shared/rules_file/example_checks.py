@@ -71,7 +71,9 @@ def _taken(matches: Iterable[Match], rule: Rule) -> str:
 
 def _check_rendered(reader: NodeReader, match: Match, example: Example) -> None:
     account = match.arrival.account or EXAMPLE_ACCOUNT
-    fields = match._replace(arrival=replace(match.arrival, account=account)).render(_locations(account), _EXAMPLE_KEY)
+    fields = match._replace(arrival=replace(match.arrival, account=account)).render(
+        Locations.in_azure(account), _EXAMPLE_KEY
+    )
     if fault := problem(fields):
         reader.fault(f"{shown(example.path.value)} would not be run: {fault}.", example.path)
     fields.get(entry_kind(fields), {}).pop(ENTRY_PARAMETER, None)
@@ -109,11 +111,3 @@ class _Named:
         if name in self._places:
             return self._places[name]
         return self._places[self._bare[name][0]] if name in self._bare else self._captures[name]
-
-
-def _locations(account: str) -> Locations:
-    return Locations(
-        account=account,
-        blob_endpoint=f"https://{account}.blob.core.windows.net",
-        dfs_host=f"{account}.dfs.core.windows.net",
-    )

@@ -17,32 +17,14 @@ from shared.path_template.date_format import DateFormat
 from shared.path_template.division import division
 from shared.path_template.outline import outline
 from shared.path_template.parser import LONGEST_TEMPLATE, MOST_CAPTURES, MOST_WILDCARDS, parse_segments
+from tests.shared.pattern_answers import PatternAnswers
 from tests.shared.reference_matcher import Sample, Token, literal, paths_for, reference_match, samples
 
 MEET = "Put literal text between them, or leave one out."
 KINDS = "Known are `int`, `**`, a choice `a|b`, and a date such as `%Y-%m-%d`."
 DIRECTIVES = "Those known are %Y %m %d %H %M %S %j %y."
-
-
-def captured(template: str, path: str) -> dict[str, str]:
-    """Return the texts that a template captures from a path that it must match."""
-    found = PathTemplate.parse(template).match(path)
-    assert isinstance(found, Captures)
-    return {name: capture.text for name, capture in found.items()}
-
-
-def reason(template: str, path: str) -> str:
-    """Return why a template does not match a path that it must miss."""
-    found = PathTemplate.parse(template).match(path)
-    assert isinstance(found, Mismatch)
-    return found.reason
-
-
-def refusal(template: str) -> str:
-    """Return `column: sentence` with which a template must be refused."""
-    with pytest.raises(TemplateError) as refused:
-        PathTemplate.parse(template)
-    return f"{refused.value.column}: {refused.value.message}"
+ANSWERS = PatternAnswers(PathTemplate.parse)
+captured, reason, refusal = ANSWERS.captured, ANSWERS.reason, ANSWERS.refusal
 
 
 def all_captured(sample: Sample) -> Sample:

@@ -12,32 +12,14 @@ from shared.path_template import Captures, Mismatch, RegexTemplate, TemplateErro
 from shared.path_template.parser import LONGEST_TEMPLATE, MOST_CAPTURES
 from shared.path_template.regex_syntax import RegexSyntax
 from shared.path_template.regex_template import MOST_INSTRUCTIONS
+from tests.shared.pattern_answers import PatternAnswers
 
 ESCAPE_HELP = "It has no references to groups; a literal `\\` is `\\\\`."
 GROUPS = "Groups are `(?P<name>...)`, `(...)` and `(?:...)`."
 SHOWN = r"`landing/[a-z]+\\.csv`"
 AROUND = "RE2 does not look ahead or behind, so that time stays linear. Say with `exclude` what must not match."
-
-
-def captured(expression: str, path: str) -> dict[str, str]:
-    """Return the texts that an expression captures from a path that it must match."""
-    found = RegexTemplate.parse(expression).match(path)
-    assert isinstance(found, Captures)
-    return {name: capture.text for name, capture in found.items()}
-
-
-def reason(expression: str, path: str) -> str:
-    """Return why an expression does not match a path that it must miss."""
-    found = RegexTemplate.parse(expression).match(path)
-    assert isinstance(found, Mismatch)
-    return found.reason
-
-
-def refusal(expression: str) -> str:
-    """Return `column: sentence` with which an expression must be refused."""
-    with pytest.raises(TemplateError) as refused:
-        RegexTemplate.parse(expression)
-    return f"{refused.value.column}: {refused.value.message}"
+ANSWERS = PatternAnswers(RegexTemplate.parse)
+captured, reason, refusal = ANSWERS.captured, ANSWERS.reason, ANSWERS.refusal
 
 
 def test_named_groups_are_captures() -> None:

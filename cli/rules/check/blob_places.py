@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
+
+from cli.blob_place import BlobPlace
 
 # abfss://container@account.dfs.core.windows.net/path: https://learn.microsoft.com/azure/storage/blobs/data-lake-storage-introduction-abfs-uri
 _SPARK = re.compile(
@@ -15,20 +16,6 @@ _HOST = re.compile(r"(?P<account>[a-z0-9]+)\.(?:dfs|blob)\.[a-z0-9.]+")
 _OUTPUT = re.compile(r"(?i)out|target|dest|sink|result|write|save|export")
 _INPUT = re.compile(r"(?i)input|source|src|read|from|^in(?:[_-]|$)|^file_?(?:path|name)$")
 _CONTAINER = re.compile(r"[a-z0-9](?:-?[a-z0-9]){2,62}")
-
-
-@dataclass(frozen=True, slots=True)
-class BlobPlace:
-    """A place in a storage account; `account` is "" where the text does not name it."""
-
-    account: str
-    container: str
-    path: str  # of a blob, or of a folder with or without a `/` at its end
-
-    @property
-    def full_path(self) -> str:
-        """Return `container/path`."""
-        return f"{self.container}/{self.path}"
 
 
 def place_in(text: str, volumes: Mapping[str, str]) -> BlobPlace | None:

@@ -5,11 +5,11 @@ What a job writes is known only as far as its parameters say; so this sees some 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from cli.rules.check.blob_places import BlobPlace, bare_place_in, is_input, is_output, place_in
+from cli.blob_place import BlobPlace
+from cli.rules.check.blob_places import bare_place_in, is_input, is_output, place_in
 from cli.rules.check.samples import arrival_at, facts_for
 from cli.rules.language.paths import at_most
 from cli.rules.language.terms import ANYTHING, both, literal, sequence
@@ -19,6 +19,7 @@ from shared.model import Arrival, JobReference
 from shared.parameters import Locations
 from shared.path_template import Captures
 from shared.rules import Match, Rule, Rules
+from shared.rules.run_parameters import text_leaves
 
 _KEY = "0" * 64
 # What all searches below folders may take together.
@@ -53,6 +54,7 @@ class OutputCheck:
     def __init__(self, rules: Rules, account: str) -> None:
         self._rules = rules
         self._account = account
+        self._locations = Locations.in_azure(account or "account")
         self._effort = Effort(_MOST_EFFORT)
         self._by_job: dict[JobReference, list[Rule]] = {}
         for rule in rules:
@@ -66,8 +68,9 @@ class OutputCheck:
             captures = rule.match(arrival.full_path)
             if not isinstance(captures, Captures):
                 continue
-            fields = Match(rule, arrival, captures).render(self._locations(), _KEY)
-            for parameter, value in _texts(fields):
+            fields = Match(rule, arrival, captures).render(self._locations, _KEY)
+            texts = [text for kind, field in fields.items() for text in text_leaves(kind, field)]
+            for parameter, value in texts:
                 if parameter in told or value in ("", _KEY):
                     continue
                 place = self._written(parameter, value, rule, arrival)
@@ -90,19 +93,11 @@ class OutputCheck:
         place = place_in(value, rules[0].volumes)
         return self._watched(place, rules) if place and self._is_ours(place) else None
 
-    def _locations(self) -> Locations:
-        account = self._account or "account"
-        return Locations(
-            account=account,
-            blob_endpoint=f"https://{account}.blob.core.windows.net",
-            dfs_host=f"{account}.dfs.core.windows.net",
-        )
-
     def _arrivals(self, rule: Rule, paths: Iterable[str]) -> Iterator[Arrival]:
         facts = facts_for([rule])
         if facts is not None:
             for path in paths:
-                yield arrival_at(path, **{"account": self._locations().account, **facts})
+                yield arrival_at(path, **{"account": self._locations.account, **facts})
 
     def _is_ours(self, place: BlobPlace) -> bool:
         return not (place.account and self._account) or place.account == self._account
@@ -149,18 +144,3 @@ def _name(parameter: str) -> str:
 def _may_meet(rule: Rule, folder: str) -> bool:
     prefix = rule.path.static_prefix
     return prefix.startswith(folder) or folder.startswith(prefix)
-
-
-def _texts(fields: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, str]]:
-    for name, value in fields.items():
-        yield from _texts_of(value, f"{place}{name}")
-
-
-def _texts_of(value: Any, place: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping):
-        yield from _texts(value, f"{place}.")
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            yield from _texts_of(item, f"{place}[{index}]")
-    elif isinstance(value, str):
-        yield place, value

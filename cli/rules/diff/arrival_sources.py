@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, S
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 
+from cli.options import read_size
 from cli.rules.filter.cover import minimal
 from cli.rules.filter.fixed_ends import beginnings
 from shared.errors import ConfigurationError, Fault
@@ -16,7 +17,6 @@ from shared.landing import Landing
 from shared.ledger import Entries, Indexed, partitions_of
 from shared.model import Arrival, Source
 from shared.rules import Rules
-from shared.rules_file.sizes import parse_size
 
 CONCURRENCY = 16
 # An arrival that several rules wanted has an entry of each. They lie next to each other in time.
@@ -58,7 +58,7 @@ def _arrival_of(text: str, account: str) -> Arrival:
 
 def _size(written: str) -> int:
     try:
-        return parse_size(int(written) if written.isdecimal() and written.isascii() else written)
+        return read_size(written)
     except ValueError as error:
         raise ValueError(f"What follows a tab is a size: it {error}") from error
 

@@ -10,6 +10,7 @@ from typing import Any
 from shared.model import ENTRY_PARAMETER, Arrival
 from shared.parameters import Locations
 from shared.rules import Match, Mode, OnOverwrite, Rules, problem
+from shared.rules.run_parameters import leaves
 
 # An entry's key is another under every rule; it says nothing about what a job is told.
 _SAME_KEY = "0" * 64
@@ -58,7 +59,7 @@ def change_between(old: tuple[Decision, ...], new: tuple[Decision, ...]) -> Chan
 
 def differing_parameters(old: Decision, new: Decision) -> Iterator[tuple[str, str, str]]:
     """Yield the parameters that differ: place, old text and new text, "" where there is none."""
-    before, after = dict(_leaves("", old.parameters)), dict(_leaves("", new.parameters))
+    before, after = _texts_by_place(old.parameters), _texts_by_place(new.parameters)
     for place in sorted({*before, *after}):
         if before.get(place) != after.get(place):
             yield place, before.get(place, ""), after.get(place, "")
@@ -99,12 +100,5 @@ def _without_entry(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {kind: value for kind, value in told.items() if value != {}}
 
 
-def _leaves(place: str, value: object) -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping):
-        for name, item in value.items():
-            yield from _leaves(f"{place}.{name}" if place else name, item)
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            yield from _leaves(f"{place}[{index}]", item)
-    else:
-        yield place, str(value)
+def _texts_by_place(fields: Mapping[str, Any]) -> dict[str, str]:
+    return {place: str(value) for kind, told in fields.items() for place, value in leaves(kind, told)}

@@ -18,11 +18,7 @@ from shared.rules import Rules
 from shared.wiring import Service
 
 # Where the blobs of mere paths lie.
-SOME_ACCOUNT = Locations(
-    account="account",
-    blob_endpoint="https://account.blob.core.windows.net",
-    dfs_host="account.dfs.core.windows.net",
-)
+SOME_ACCOUNT = Locations.in_azure("account")
 
 
 @dataclass(frozen=True, slots=True)

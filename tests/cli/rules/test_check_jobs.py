@@ -18,8 +18,8 @@ from cli.rules.check.workspace import open_workspace as open_checked
 from cli.rules.command import rules as app
 from shared.errors import JobAmbiguous, JobMissing, JobsBusy, JobsError, JobsUnauthorised
 from shared.model import JobReference
-from shared.secret import Secret
-from shared.settings import AuthType, DatabricksSettings
+from shared.settings import read_settings
+from tests.fakes.world import ENVIRONMENT
 from tests.localdev.workspace.kit import TOKEN, open_workspace, task, workspace_settings
 from tests.shared.jobs.scripted_server import says, serving
 
@@ -273,17 +273,8 @@ async def test_settings_are_read_from_real_answers(tmp_path: Path) -> None:
             parameters=[{"name": "day", "default": "1"}],
             trigger={"file_arrival": {"url": "/Volumes/a/b/c/"}},
         )
-        settings = DatabricksSettings(
-            host=workspace.url,
-            auth_type=AuthType.PAT,
-            api_version="2.2",
-            token=Secret(TOKEN),
-            client_id="",
-            client_secret=Secret(""),
-            azure_tenant_id="",
-            azure_client_id="",
-            azure_client_secret=Secret(""),
-        )
+        environment = {**ENVIRONMENT, "DATABRICKS_HOST": workspace.url, "DATABRICKS_TOKEN": TOKEN}
+        settings = read_settings(environment).databricks
         async with open_checked(settings) as checked:
             found = await checked.job(JobReference(id=job_id))
 
