@@ -1,0 +1,61 @@
+"""The parts of one listing, so that several workers go through it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from shared.listing_plan.plan import Listing
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """The names of a listing from `start_from` on and before `end_before`; "" stands for no bound.
+
+    `start_from` is List Blobs' own parameter and includes that name
+    (https://learn.microsoft.com/dotnet/api/azure.storage.blobs.models.getblobsbyhierarchyoptions.startfrom). Its
+    counterpart for the end is only known where the answer is Arrow
+    (https://github.com/Azure/azure-sdk-for-python/releases/tag/azure-storage-blob_12.31.0b1), and Azurite ignored both
+    in some versions: ask `holds` of each name, and stop at the first that `ends_before` says is behind.
+    """
+
+    listing: Listing
+    start_from: str
+    end_before: str
+
+    def holds(self, name: str) -> bool:
+        """Tell whether a blob of the listing is in this shard; of all shards of a listing, exactly one says so."""
+        return name.startswith(self.listing.prefix) and name >= self.start_from and not self.ends_before(name)
+
+    def ends_before(self, name: str) -> bool:
+        """Tell whether the name, and with it all that a listing gives after it, is behind this shard."""
+        return self.end_before != "" and name >= self.end_before
+
+
+def shards_of(listing: Listing, boundaries: Iterable[str], most: int) -> tuple[Shard, ...]:
+    """Return the listing in at most `most` shards, in order, cut at some of the boundaries.
+
+    Boundaries are names, such as each ten-thousandth of the last listing; of too many, those are taken that are evenly
+    apart among them. Whatever they are, the shards hold all of the listing: old ones only make uneven shards. That a
+    shard may stop at its end rests on listings being in order, which is documented
+    (https://learn.microsoft.com/rest/api/storageservices/enumerating-blob-resources).
+
+    A boundary is shortened to what is ASCII in it behind the listing's prefix. Services sort by different units (UTF-16
+    in Azurite, code points here), which disagree on emoji, and all agree on which side of an ASCII text a name is.
+    """
+    if most < 1:
+        raise ValueError(f"A listing has at least one shard; {most} were asked for.")
+    cuts = sorted({cut for boundary in boundaries if (cut := _cut(listing.prefix, boundary))})
+    if len(cuts) >= most:
+        cuts = [cuts[(index + 1) * len(cuts) // most] for index in range(most - 1)]
+    starts, ends = ["", *cuts], [*cuts, ""]
+    return tuple(Shard(listing, start, end) for start, end in zip(starts, ends, strict=True))
+
+
+def _cut(prefix: str, boundary: str) -> str:
+    """Return where a boundary cuts the names of a prefix, "" where it does not."""
+    if not boundary.startswith(prefix):
+        return ""
+    behind = boundary[len(prefix) :]
+    ascii_part = next((behind[:index] for index, letter in enumerate(behind) if not letter.isascii()), behind)
+    return prefix + ascii_part if ascii_part else ""
