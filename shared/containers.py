@@ -9,21 +9,28 @@ from shared.wording import shown
 # https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
 _NAME = re.compile(r"[a-z0-9](?:-?[a-z0-9]){2,62}")
 _SPECIAL = ("$root", "$web")
-# Logs of Storage, its change feed, and what the Functions host writes: a job started by these would feed itself.
+# Logs of Storage, its change feed, what the Functions host writes and what Landfall itself moves about: a job started
+# by these would feed itself.
 _SYSTEM = ("$logs", "$blobchangefeed")
-_SYSTEM_PREFIX = "azure-webjobs-"
+_AZURE_PREFIX, OUR_PREFIX = "azure-webjobs-", "landfall-"
 
 
 def is_system_container(name: str) -> bool:
-    """Tell whether Azure writes to this container by itself; no rule ever matches in one."""
-    return name in _SYSTEM or name.startswith(_SYSTEM_PREFIX)
+    """Tell whether Azure or Landfall writes to this container by itself; no rule ever matches in one."""
+    return name in _SYSTEM or name.startswith((_AZURE_PREFIX, OUR_PREFIX))
+
+
+def is_well_formed(name: str) -> bool:
+    """Tell whether a storage account takes it as the name of a container that people create."""
+    return len(name) <= 63 and bool(_NAME.fullmatch(name))
 
 
 def container_fault(name: str) -> str:
     """Return what is wrong with a container's name in a rule, "" when nothing is."""
     if is_system_container(name):
-        return f"Azure keeps the container {shown(name)} for itself; no rule may watch it."
-    if name in _SPECIAL or (len(name) <= 63 and _NAME.fullmatch(name)):
+        keeper = "Landfall" if name.startswith(OUR_PREFIX) else "Azure"
+        return f"{keeper} keeps the container {shown(name)} for itself; no rule may watch it."
+    if name in _SPECIAL or is_well_formed(name):
         return ""
     return (
         f"{shown(name)} cannot be a container: the first segment names one, "

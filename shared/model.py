@@ -23,6 +23,7 @@ class Source(StrEnum):
 
     EVENT = "event"  # an Event Grid notification
     SWEEP = "sweep"  # the listing half of reconcile: a missed event
+    BACKFILL = "backfill"  # a range that a person asked for, or the subtree of a directory that was renamed
 
 
 class State(StrEnum):
@@ -79,6 +80,7 @@ class Arrival:
     event_id: str | None = None
     event_type: str | None = None
     sequencer: str | None = None  # orders events of one path; see versions.judge
+    unfinished: str = ""  # why its content may still change, where its blob was asked: a copy, a lease; not stored
 
     @property
     def full_path(self) -> str:
@@ -151,6 +153,8 @@ class Entry:
     refusals: int = 0  # answers that refused the request for what it says, in this generation
     lookups: int = 0  # times that a run of unknown outcome was looked for in vain, in this generation
     run_id: int | None = None
+    retries: int = 0  # times that its failed run was rerun or repaired because the rule's on_failure says so
+    repair_id: int | None = None  # of the run's last repair: the next one must name it
     run_url: str = ""
     run_started_at: datetime | None = None
     run_ended_at: datetime | None = None

@@ -13,10 +13,10 @@ from datetime import timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from shared.durations import parse_duration
-from shared.errors import Fault, SettingsError
+from shared.errors import SettingsError
 from shared.secret import Secret
-from shared.storage_connection import StorageConnection, read_connection
+from shared.setting_reader import SettingReader
+from shared.storage_connection import StorageConnection
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,21 @@ SETTINGS = (
     Setting("RECONCILE_BUDGET", "4m"),
     Setting("RECONCILE_GRACE", "5m"),
     Setting("RECONCILE_LOOK_BACK", "48h"),
+    Setting("SWEEP_DEEP_EVERY", "24h"),
+    Setting("SWEEP_ZONES", "-12h..+14h"),
+    Setting("SWEEP_QUEUE", "landfall-sweep"),
+    Setting("SWEEP_QUEUE_ABOVE", "200000"),
+    Setting("LEDGER_RETENTION", "90d"),
+    Setting("DEAD_LETTER_CONTAINER", ""),
+    Setting("DEAD_LETTER_STORAGE", "", secret=True),
+    Setting("DATABRICKS_WEBHOOK_SECRET", "", secret=True),
     Setting("SETTLE_INTERVAL", "30s"),
 )
 
 _DEFAULTS = {setting.name: setting.default for setting in SETTINGS}
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+# Of a queue's 63 characters the host takes seven for `-poison`:
+# https://learn.microsoft.com/rest/api/storageservices/naming-queues-and-metadata
+_QUEUE_NAME = re.compile(r"(?=.{3,56}$)[a-z0-9]+(?:-[a-z0-9]+)*")
 _TABLE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{2,62}")
 # run-now is given up after at most 20 s (shared/jobs); a lease that ends earlier invites a needless second sender.
 SHORTEST_LEASE = timedelta(seconds=25)
@@ -107,12 +117,23 @@ class Settings:
     reconcile_budget: timedelta
     reconcile_grace: timedelta
     reconcile_look_back: timedelta
+    sweep_deep_every: timedelta
+    sweep_behind: timedelta  # how far the clocks that paths are named by are behind UTC at most
+    sweep_ahead: timedelta
+    sweep_queue: str
+    sweep_queue_above: int  # blobs of one round; 0: always
+    retention: timedelta
+    dead_letter_container: str  # "" where Event Grid keeps none
+    dead_letters: StorageConnection
+    host_storage: StorageConnection  # where the queue is
+    webhook_secret: Secret  # empty: the door for Databricks' notifications is shut
     settle_interval: timedelta
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Return the settings of an environment; raises SettingsError with everything that is wrong at once."""
-    reader = _Reader(environment)
+    reader = SettingReader(environment, _DEFAULTS)
+    behind, ahead = reader.zones("SWEEP_ZONES")
     settings = Settings(
         databricks=_databricks(reader),
         landing=reader.connection("LANDING_STORAGE"),
@@ -126,16 +147,34 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         reconcile_budget=reader.duration("RECONCILE_BUDGET"),
         reconcile_grace=reader.duration("RECONCILE_GRACE", shortest=timedelta(0)),
         reconcile_look_back=reader.duration("RECONCILE_LOOK_BACK"),
+        sweep_deep_every=reader.duration("SWEEP_DEEP_EVERY"),
+        sweep_behind=behind,
+        sweep_ahead=ahead,
+        sweep_queue=reader.matching("SWEEP_QUEUE", _QUEUE_NAME, "a queue's name: 3 to 56 of a-z, 0-9 and single -"),
+        sweep_queue_above=reader.count("SWEEP_QUEUE_ABOVE"),
+        retention=reader.duration("LEDGER_RETENTION"),
+        dead_letter_container=reader.container("DEAD_LETTER_CONTAINER"),
+        dead_letters=reader.connection("DEAD_LETTER_STORAGE"),
+        host_storage=reader.connection("AzureWebJobsStorage"),
+        webhook_secret=reader.secret("DATABRICKS_WEBHOOK_SECRET"),
         settle_interval=reader.duration("SETTLE_INTERVAL"),
     )
-    if not reader.faults and settings.reconcile_look_back <= settings.reconcile_grace:
-        reader.fault("RECONCILE_LOOK_BACK must be longer than RECONCILE_GRACE, or the sweep looks at nothing.")
+    if not reader.faults:
+        _check_together(settings, reader)
     if reader.faults:
         raise SettingsError("settings", reader.faults, hint="docs/settings.md explains every setting.")
     return settings
 
 
-def _databricks(reader: _Reader) -> DatabricksSettings:
+def _check_together(settings: Settings, reader: SettingReader) -> None:
+    if settings.reconcile_look_back <= settings.reconcile_grace:
+        reader.fault("RECONCILE_LOOK_BACK must be longer than RECONCILE_GRACE, or the sweep looks at nothing.")
+    # What is pruned is unknown again: a file that the sweep still looks at would run a second time.
+    if settings.retention < 2 * settings.reconcile_look_back:
+        reader.fault("LEDGER_RETENTION must be at least twice RECONCILE_LOOK_BACK: the sweep needs what it compares.")
+
+
+def _databricks(reader: SettingReader) -> DatabricksSettings:
     return DatabricksSettings(
         host=reader.host("DATABRICKS_HOST"),
         auth_type=_auth_type(reader),
@@ -156,7 +195,7 @@ _NEEDS = {
 }
 
 
-def _auth_type(reader: _Reader) -> AuthType:
+def _auth_type(reader: SettingReader) -> AuthType:
     """Return the method asked for, else the first for which the environment holds what it needs."""
     asked = reader.text("DATABRICKS_AUTH_TYPE")
     if not asked:
@@ -172,71 +211,3 @@ def _auth_type(reader: _Reader) -> AuthType:
         if not reader.text(name):
             reader.fault(f"{name} is missing: DATABRICKS_AUTH_TYPE={asked} needs it.")
     return auth_type
-
-
-class _Reader:
-    """Reads typed values from an environment and gathers what is wrong; a faulty value reads as a stand-in."""
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
-        self.faults: list[Fault] = []
-
-    def fault(self, message: str) -> None:
-        self.faults.append(Fault(message))
-
-    def has(self, name: str) -> bool:
-        return bool(self._environment.get(name, "").strip())
-
-    def text(self, name: str) -> str:
-        return self._environment.get(name, "").strip() or _DEFAULTS[name] or ""
-
-    def secret(self, name: str) -> Secret:
-        return Secret(self.text(name))
-
-    def matching(self, name: str, pattern: re.Pattern[str], expected: str) -> str:
-        text = self.text(name)
-        if not pattern.fullmatch(text):
-            self.fault(f"{name} is {text!r}; it must be {expected}.")
-        return text
-
-    def duration(self, name: str, *, shortest: timedelta = timedelta(seconds=1)) -> timedelta:
-        text = self.text(name)
-        try:
-            duration = parse_duration(text)
-        except ValueError as error:
-            self.fault(f"{name} is {text!r}; {error}.")
-            return shortest
-        if duration < shortest:
-            self.fault(f"{name} is {text}; it must be at least {shortest.total_seconds():.0f}s.")
-        return duration
-
-    def host(self, name: str) -> str:
-        text = self.text(name).rstrip("/")
-        if not text:
-            self.fault(f"{name} is missing: set it to the workspace's address, https://adb-….azuredatabricks.net.")
-            return ""
-        parts = urlsplit(text if "://" in text else f"https://{text}")
-        loopback = parts.hostname in _LOOPBACK
-        if parts.username or parts.password:
-            self.fault(f"{name} must not hold a user name or password.")
-        elif not parts.hostname or parts.path or parts.query or (parts.scheme != "https" and not loopback):
-            self.fault(f"{name} is {text!r}; it must be https:// and a host, without a path.")
-        return f"{parts.scheme}://{parts.netloc}"
-
-    def blob_url(self, name: str) -> Secret:
-        text = self.text(name)
-        parts = urlsplit(text)
-        loopback = parts.hostname in _LOOPBACK
-        if text and ((parts.scheme != "https" and not loopback) or parts.path.count("/") < 2):
-            self.fault(f"{name} must be the https:// address of a blob; its text is not shown, it may hold a secret.")
-        return Secret(text)
-
-    def connection(self, name: str) -> StorageConnection:
-        """Return the connection `name`, or the Functions host's own storage where it is not set."""
-        found = read_connection(name, self._environment) or read_connection("AzureWebJobsStorage", self._environment)
-        if isinstance(found, StorageConnection):
-            return found
-        missing = Fault("AzureWebJobsStorage is missing: Azure Functions and Landfall keep their state there.")
-        if (fault := found or missing) not in self.faults:
-            self.faults.append(fault)
-        return StorageConnection(account="", blob_endpoint="", queue_endpoint="", table_endpoint="")

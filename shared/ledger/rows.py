@@ -86,6 +86,8 @@ class Marker:
     state: State
     due_at: datetime
     claimed_at: datetime
+    run_id: int | None = None  # with the job's, once a run is known
+    job_id: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,11 +99,17 @@ class Indexed:
     committed_at: datetime
     source: Source
     outcome: str  # "open", a result, or "dead"
+    claimed_at: datetime | None = None  # None in rows that older versions of Landfall wrote
 
 
 def marker_values(entry: Entry) -> Values:
     """Return what the marker tells of an entry."""
-    return _written(state=entry.state, claimed_at=_write_time(entry.claimed_at))
+    return _written(
+        state=entry.state,
+        claimed_at=_write_time(entry.claimed_at),
+        run_id=entry.run_id,
+        job_id=entry.request.job_id if entry.run_id and entry.request else None,
+    )
 
 
 def marker_from(row: Row) -> Marker:
@@ -113,13 +121,15 @@ def marker_from(row: Row) -> Marker:
         state=State(row.values["state"]),
         due_at=_EPOCH + int(due) * _MILLISECOND,
         claimed_at=_read_time(row.values["claimed_at"]),
+        run_id=_optional(int, row.values.get("run_id")),
+        job_id=_optional(int, row.values.get("job_id")),
     )
 
 
 def index_values(entry: Entry) -> Values:
     """Return what the time index tells of an entry; it changes once, when the entry closes."""
     outcome = "open" if entry.is_open else (entry.result or entry.state)
-    return {"source": entry.arrival.source, "outcome": outcome}
+    return _written(source=entry.arrival.source, outcome=outcome, claimed_at=_write_time(entry.claimed_at))
 
 
 def indexed_from(row: Row) -> Indexed:
@@ -131,6 +141,7 @@ def indexed_from(row: Row) -> Indexed:
         committed_at=_EPOCH + int(committed) * _MILLISECOND,
         source=Source(row.values["source"]),
         outcome=row.values["outcome"],
+        claimed_at=_optional(_read_time, row.values.get("claimed_at")),
     )
 
 
@@ -191,6 +202,8 @@ def entry_values(entry: Entry) -> Values:
         refusals=entry.refusals,
         lookups=entry.lookups,
         run_id=entry.run_id,
+        retries=entry.retries or None,
+        repair_id=entry.repair_id,
         run_url=entry.run_url,
         run_started_at=_write_time(entry.run_started_at),
         run_ended_at=_write_time(entry.run_ended_at),
@@ -221,6 +234,8 @@ def entry_from(row: Row) -> Entry:
         refusals=int(values["refusals"]),
         lookups=int(values["lookups"]),
         run_id=_optional(int, values.get("run_id")),
+        retries=int(values.get("retries", "0")),
+        repair_id=_optional(int, values.get("repair_id")),
         run_url=values.get("run_url", ""),
         run_started_at=_optional(_read_time, values.get("run_started_at")),
         run_ended_at=_optional(_read_time, values.get("run_ended_at")),

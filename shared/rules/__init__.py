@@ -9,16 +9,18 @@ from __future__ import annotations
 from shared.parameters import Locations
 from shared.rules.conditions import Conditions
 from shared.rules.explanation import Explanation
-from shared.rules.rule import Match, Mode, OnOverwrite, Rule
+from shared.rules.rule import FailureAction, Match, Mode, OnFailure, OnOverwrite, Rule
 from shared.rules.rule_set import Rules
 from shared.rules.run_parameters import RunParameters, problem
 
 __all__ = [
     "Conditions",
     "Explanation",
+    "FailureAction",
     "Locations",
     "Match",
     "Mode",
+    "OnFailure",
     "OnOverwrite",
     "Rule",
     "Rules",

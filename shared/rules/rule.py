@@ -23,6 +23,22 @@ class OnOverwrite(StrEnum):
     ALERT = "alert"  # recorded, not run, and a person is told
 
 
+class FailureAction(StrEnum):
+    """What becomes of an entry whose run failed."""
+
+    RECORD = "record"  # it is settled as failed
+    RERUN = "rerun"  # the next generation, from the beginning
+    REPAIR = "repair"  # the same run again, from its failed tasks
+
+
+@dataclass(frozen=True, slots=True)
+class OnFailure:
+    """What a rule does about failed runs that may succeed another time."""
+
+    action: FailureAction = FailureAction.RECORD
+    most: int = 0  # times
+
+
 class Mode(StrEnum):
     """What becomes of a match."""
 
@@ -42,11 +58,18 @@ class Rule:
     conditions: Conditions = NO_CONDITIONS
     also: bool = False  # fires whenever it matches, beside the rule that wins
     on_overwrite: OnOverwrite = OnOverwrite.RUN
+    on_failure: OnFailure = OnFailure()
+    renamed_from: tuple[str, ...] = ()  # its former names, the latest first
     enabled: bool = True
     mode: Mode = Mode.RUN
     volumes: Mapping[str, str] = field(default_factory=dict, hash=False)  # container -> /Volumes/catalog/schema/volume
     description: str = ""
     line: int = 0  # in the rules file
+
+    @property
+    def ledger_name(self) -> str:
+        """Return the name that its entries are kept under: the first that it ever had, so that a rename moves none."""
+        return self.renamed_from[-1] if self.renamed_from else self.name
 
     def match(self, full_path: str) -> Captures | Mismatch:
         """Return what the rule captures from `container/path`, or why the path is not for it.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from functools import cached_property
 
 from shared.containers import is_system_container
 from shared.model import Arrival, Source
@@ -20,6 +23,7 @@ class Rules:
     def __init__(self, rules: Iterable[Rule]) -> None:
         self._rules = tuple(rules)
         self._by_name = {rule.name: rule for rule in self._rules}
+        self._by_ledger_name = {rule.ledger_name: rule for rule in self._rules}
         self._index = RuleIndex(rule for rule in self._rules if rule.enabled)
 
     def __iter__(self) -> Iterator[Rule]:
@@ -31,6 +35,33 @@ class Rules:
     def by_name(self, name: str) -> Rule | None:
         """Return the rule of that name, None when there is none (any more)."""
         return self._by_name.get(name)
+
+    def by_ledger_name(self, name: str) -> Rule | None:
+        """Return the rule whose entries are kept under a name, None when there is none (any more)."""
+        return self._by_ledger_name.get(name)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Return what changes whenever other arrivals may match, or match otherwise: 32 hex digits."""
+        said = [
+            {
+                "names": [rule.name, rule.ledger_name],
+                "path": rule.path.text,
+                "exclude": [template.text for template in rule.exclude],
+                "conditions": repr(rule.conditions),
+                "policies": [rule.also, rule.enabled, str(rule.mode)],
+            }
+            for rule in self._rules
+        ]
+        return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()[:32]
+
+    def contenders(self, arrival: Arrival) -> tuple[Rule, ...]:
+        """Return every enabled rule that the arrival's path is for, whatever the others and its conditions say."""
+        full_path = arrival.full_path
+        if is_system_container(arrival.container):
+            return ()
+        found = self._index.candidates(full_path)
+        return tuple(rule for rule in found if not isinstance(rule.match(full_path), Mismatch))
 
     def match(self, arrival: Arrival) -> tuple[Match, ...]:
         """Return the matches of an arrival in the order of the file: any number with `also`, at most one without.
