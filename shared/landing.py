@@ -5,11 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from shared.errors import BlobsUnavailable
 from shared.model import Arrival
+
+# What `identify` says of a blob. A directory of an account with a hierarchical namespace, and what WASB and Data
+# Factory make in one without, is a blob without content that has this metadata, in upper or lower case.
+DIRECTORY = "Directory"  # the type of such a blob
+DIRECTORY_METADATA = "hdi_isfolder"
+NO_FILE = "it marks a directory and is no file"
+COPYING = "a copy into it is going on"
+LEASED = "somebody holds a lease on it"
+# Many leases are never given back (they may be endless), and what a lease protects need not change at all.
+LONGEST_LEASED = timedelta(hours=1)
 
 # Reading a blob's MD5 is a courtesy to the sweep and must not hold up the door.
 LEARNING_SECONDS = 5
@@ -27,8 +37,11 @@ class Page:
 class Landing(Protocol):
     """The blobs that people drop. Every method reads only, and raises BlobsUnavailable."""
 
-    def pages(self, container: str, prefix: str, cursor: str = "") -> AsyncIterator[Page]:
-        """Yield the committed blobs below a prefix, page by page, from where a cursor says; not a snapshot."""
+    def pages(self, container: str, prefix: str, cursor: str = "", *, start_from: str = "") -> AsyncIterator[Page]:
+        """Yield the committed blobs below a prefix, page by page, from where a cursor says; not a snapshot.
+
+        Without a cursor, `start_from` asks for names from it on; services that do not know it give all.
+        """
 
     async def containers(self, prefix: str = "") -> list[str]:
         """Return the names of the containers that people own."""
@@ -39,8 +52,25 @@ class Landing(Protocol):
     async def identify(self, arrival: Arrival) -> Arrival | None:
         """Return the arrival with the version, size and MD5 that its blob has now, or None when it is gone.
 
-        What a sweep saw also gets the blob's time; an event keeps its own.
+        What a listing saw also gets the blob's time; an event keeps its own. `blob_type` is DIRECTORY where the blob
+        only marks one, and `unfinished` says COPYING or LEASED where its content may still change.
         """
+
+
+def is_directory(arrival: Arrival) -> bool:
+    """Tell whether an arrival, once identified, only marks a directory and is no file."""
+    return arrival.blob_type == DIRECTORY
+
+
+def still_changing(arrival: Arrival, now: datetime) -> bool:
+    """Tell whether an arrival, once identified, is better left alone for now; `now` is the storage service's.
+
+    A blob that is being copied has no content of its own yet, and gets another ETag with it. Whoever holds a lease
+    may be about to write more; after an hour without a write the lease says nothing about the file any more.
+    """
+    if arrival.unfinished == LEASED:
+        return now - arrival.committed_at < LONGEST_LEASED
+    return bool(arrival.unfinished)
 
 
 async def with_md5(landing: Landing, arrival: Arrival) -> Arrival:

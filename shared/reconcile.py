@@ -6,7 +6,6 @@ fails is logged and does not stop the others (invariant 6); each step has its sh
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,17 +15,18 @@ from typing import Any, TypeVar
 from shared import logs
 from shared.breakers import Breakers
 from shared.clock import Clock, Deadline
+from shared.dead_letters import DeadLetterPass, DeadLetters
 from shared.errors import LandfallError, LedgerError
 from shared.ledger import Bookkeeping, Marker, Standing
+from shared.listing_plan import Kind
 from shared.redrive import Redriver
 from shared.rule_book import RuleBook
-from shared.rules import Rule, Rules
+from shared.rules import Rules
 from shared.settings import Settings
-from shared.sweep import Sweep, Sweeper
+from shared.sweep import RoundReport, Sweep, Sweeper
 
 # Parts of the budget by whose end each step stops; what a step leaves over goes to the next.
-REDRIVE_SHARE, SETTLE_SHARE = 0.4, 0.7
-SWEEP_CONCURRENCY = 4
+REDRIVE_SHARE, SETTLE_SHARE, DEAD_LETTER_SHARE = 0.35, 0.6, 0.7
 _T = TypeVar("_T")
 
 
@@ -39,13 +39,19 @@ class Pass:
     due: int = 0
     redriven: Counter[str] = field(default_factory=Counter)  # entries by the state they ended in
     settled: Counter[str] = field(default_factory=Counter)
-    sweeps: list[Sweep] = field(default_factory=list)
+    dead_letters: DeadLetterPass | None = None
+    rounds: list[RoundReport] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)  # which steps or rules failed, and why
     seconds: float = 0.0
 
     def swept(self) -> Counter[str]:
-        """Return the counts of all rules' sweeps together."""
-        return sum((sweep.counts for sweep in self.sweeps), Counter[str]())
+        """Return the counts of all rules' sweeps together; `listed` are blobs, however many rules look at them."""
+        counts = sum((sweep.counts for kind in Kind for sweep in self._sweeps(kind)), Counter[str]())
+        counts["listed"] = sum(found.listed for found in self.rounds)
+        return counts
+
+    def _sweeps(self, kind: Kind) -> list[Sweep]:
+        return [sweep for found in self.rounds if found.round.kind == kind for sweep in found.sweeps]
 
     def summary(self) -> dict[str, Any]:
         """Return the pass as JSON can hold it: the heartbeat that status shows."""
@@ -55,7 +61,10 @@ class Pass:
             "due": self.due,
             "redriven": dict(self.redriven),
             "settled": dict(self.settled),
-            "sweeps": {sweep.rule: {**sweep.counts, "complete": sweep.complete} for sweep in self.sweeps},
+            "dead_letters": self.dead_letters.summary() if self.dead_letters else None,
+            "rounds": [found.as_json() for found in self.rounds],
+            "sweeps": {sweep.rule: sweep.as_json() for sweep in self._sweeps(Kind.QUICK)},
+            "deep_sweeps": {sweep.rule: sweep.as_json() for sweep in self._sweeps(Kind.DEEP) if sweep.is_news},
             "failures": self.failures,
         }
 
@@ -69,6 +78,7 @@ class Reconciler:
         rule_book: RuleBook,
         redriver: Redriver,
         sweeper: Sweeper,
+        dead_letters: DeadLetters | None,
         bookkeeping: Bookkeeping,
         breakers: Breakers,
         clock: Clock,
@@ -77,6 +87,7 @@ class Reconciler:
         self._rule_book = rule_book
         self._redriver = redriver
         self._sweeper = sweeper
+        self._dead_letters = dead_letters
         self._bookkeeping = bookkeeping
         self._breakers = breakers
         self._clock = clock
@@ -94,6 +105,9 @@ class Reconciler:
         due = await self._attempt(result, "due", self._redriver.due(_names(rules, standings))) or []
         result.due = len(due)
         await self._redrive(result, due)
+        if self._dead_letters is not None:
+            work = self._dead_letters.take_in(self._share(DEAD_LETTER_SHARE, result))
+            result.dead_letters = await self._attempt(result, "dead letters", work)
         await self._sweep(result, rules, standings)
         result.seconds = self._clock.monotonic() - result.started
         await self._conclude(result)
@@ -108,19 +122,10 @@ class Reconciler:
         result.settled = settled or Counter()
 
     async def _sweep(self, result: Pass, rules: Rules, standings: dict[str, Standing]) -> None:
-        deadline = self._share(1, result)
-        gate = asyncio.Semaphore(SWEEP_CONCURRENCY)
-
-        async def one(rule: Rule) -> None:
-            async with gate:
-                work = self._sweeper.sweep(rules, rule, standings.get(rule.name), deadline)
-                sweep = await self._attempt(result, f"sweep of {rule.name}", work)
-            if sweep:
-                result.sweeps.append(sweep)
-                if sweep.is_news:
-                    logs.fact("sweep.found", rule=rule.name, complete=sweep.complete, **sweep.counts)
-
-        await asyncio.gather(*(one(rule) for rule in rules if rule.enabled))
+        work = self._sweeper.sweep(rules, standings, self._share(1, result))
+        result.rounds = await self._attempt(result, "sweep", work) or []
+        for found in result.rounds:
+            result.failures += [f"sweep: {failure}"[:500] for failure in found.failures]
 
     def _share(self, share: float, result: Pass) -> Deadline:
         spent = self._clock.monotonic() - result.started
@@ -155,4 +160,4 @@ class Reconciler:
 
 def _names(rules: Rules, standings: Mapping[str, Standing]) -> list[str]:
     """Return the rules whose entries may be open: also those that the rules do not name any more."""
-    return sorted({rule.name for rule in rules} | set(standings))
+    return sorted({rule.ledger_name for rule in rules} | set(standings))

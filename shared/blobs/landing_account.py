@@ -10,12 +10,13 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import ResourceNotFoundError
+from azure.storage.blob import BlobProperties
 from azure.storage.blob.aio import BlobServiceClient
 
 from shared.blobs.connecting import RETRIES, key_of, translated
-from shared.blobs.listing import PAGE_SIZE, read_page
+from shared.blobs.listing import PAGE_SIZE, PageRequest, read_page
 from shared.containers import is_system_container
-from shared.landing import Page
+from shared.landing import COPYING, DIRECTORY, DIRECTORY_METADATA, LEASED, Page
 from shared.model import Arrival, Source, normalised_etag
 from shared.storage_connection import StorageConnection
 
@@ -31,12 +32,15 @@ class Blobs:
         self._account = account
         self._page_size = page_size
 
-    async def pages(self, container: str, prefix: str, cursor: str = "") -> AsyncIterator[Page]:
+    async def pages(
+        self, container: str, prefix: str, cursor: str = "", *, start_from: str = ""
+    ) -> AsyncIterator[Page]:
         """Yield the committed blobs below a prefix, page by page; see Landing."""
         client = self._client.get_container_client(container)
         while True:
             with translated(f"list {container}/{prefix}"):
-                page = await read_page(client, self._account, prefix, cursor, self._page_size)
+                asked = PageRequest(prefix, cursor, "" if cursor else start_from, self._page_size)
+                page = await read_page(client, self._account, asked)
             yield page
             cursor = page.cursor
             if not cursor:
@@ -66,11 +70,12 @@ class Blobs:
         return replace(
             arrival,
             version=normalised_etag(properties.etag),
-            committed_at=properties.last_modified if arrival.source is Source.SWEEP else arrival.committed_at,
+            committed_at=arrival.committed_at if arrival.source is Source.EVENT else properties.last_modified,
             size=properties.size,
             md5=_base64(properties.content_settings.content_md5),
             content_type=arrival.content_type or properties.content_settings.content_type,
-            blob_type=arrival.blob_type or str(getattr(properties.blob_type, "value", properties.blob_type)),
+            blob_type=_blob_type(arrival, properties),
+            unfinished=_unfinished(properties),
         )
 
     async def close(self) -> None:
@@ -86,6 +91,20 @@ def open_blobs(connection: StorageConnection, credential: AsyncTokenCredential |
 
 def _date(response: Any) -> datetime:
     return parsedate_to_datetime(response.http_response.headers["Date"])
+
+
+def _blob_type(arrival: Arrival, properties: BlobProperties) -> str:
+    metadata = {name.lower(): value for name, value in (properties.metadata or {}).items()}
+    if not properties.size and metadata.get(DIRECTORY_METADATA, "").lower() == "true":
+        return DIRECTORY
+    return arrival.blob_type or str(getattr(properties.blob_type, "value", properties.blob_type))
+
+
+def _unfinished(properties: BlobProperties) -> str:
+    # https://learn.microsoft.com/rest/api/storageservices/get-blob-properties
+    if properties.copy.status == "pending":
+        return COPYING
+    return LEASED if properties.lease.state == "leased" else ""
 
 
 def _base64(md5: bytes | bytearray | None) -> str | None:

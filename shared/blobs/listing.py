@@ -11,6 +11,7 @@ The request and its parameters: https://learn.microsoft.com/rest/api/storageserv
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -31,29 +32,38 @@ _BODY_TRIES = 3
 _ERROR_CODE = re.compile(rb"<Code>([A-Za-z0-9]+)</Code>")
 
 
-async def read_page(container: ContainerClient, account: str, prefix: str, cursor: str, page_size: int) -> Page:
-    """Return the page of a listing that starts at a cursor; "" is the first. Safe to repeat.
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """Which page of a listing: from a cursor on, or the first one from a name on; "" stands for none."""
+
+    prefix: str
+    cursor: str
+    start_from: str
+    size: int
+
+
+async def read_page(container: ContainerClient, account: str, asked: PageRequest) -> Page:
+    """Return a page of a listing. Safe to repeat.
 
     Raises what the SDK raises for the same listing, and BlobsUnavailable for a page that cannot be read.
     """
-    response = await _answered(container, _request(container, prefix, cursor, page_size))
+    response = await _answered(container, _request(container, asked))
     try:
         decoded = decode_page(response.content, account, container.container_name)
         server_time = parsedate_to_datetime(response.headers["Date"])
     except (UnreadablePage, KeyError, ValueError) as error:
         raise BlobsUnavailable(
-            f"Could not list {container.container_name}/{prefix}: Blob Storage answered what is no listing.",
+            f"Could not list {container.container_name}/{asked.prefix}: Blob Storage answered what is no listing.",
             hint="If a proxy stands between us and the storage account, look at what it does to answers.",
         ) from error
     return Page(arrivals=decoded.arrivals, server_time=server_time, cursor=decoded.next_marker)
 
 
-def _request(container: ContainerClient, prefix: str, cursor: str, page_size: int) -> HttpRequest:
-    parameters = {"restype": "container", "comp": "list", "maxresults": str(page_size)}
-    if prefix:
-        parameters["prefix"] = quote(prefix, safe="")  # HttpRequest joins parameters as they are
-    if cursor:
-        parameters["marker"] = quote(cursor, safe="")
+def _request(container: ContainerClient, asked: PageRequest) -> HttpRequest:
+    parameters = {"restype": "container", "comp": "list", "maxresults": str(asked.size)}
+    texts = {"prefix": asked.prefix, "marker": asked.cursor, "startFrom": asked.start_from}
+    # HttpRequest joins parameters as they are.
+    parameters |= {name: quote(text, safe="") for name, text in texts.items() if text}
     headers = {"x-ms-version": container.api_version, "Accept": "application/xml"}
     return HttpRequest("GET", container.url, params=parameters, headers=headers)
 

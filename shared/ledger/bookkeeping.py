@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import zlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from shared.errors import LedgerConflict
+from shared.ledger.packing import packed, unpacked
 from shared.ledger.table import Create, Put, Replace, Row, Table, Values
 
 _RULES, _BREAKERS, _PASSES, _LAST = "rules", "breakers", "passes", "last"
 _END = "~"
 _GOOD_RULES = "rules"
-# A property holds 32,768 characters and a row a megabyte in UTF-16:
-# https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model
-_CHUNK, _MOST_CHUNKS = 30_000, 16
+_ROWS_AT_ONCE = 100  # of a transaction
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,8 +25,6 @@ class Standing:
     rule: str
     baseline: datetime  # when the rule became active, by the storage service's clock: older files do not fire
     low_watermark: datetime  # everything committed before is proven complete
-    cursor: str = ""  # where an unfinished sweep stopped; "" when the last one was complete
-    cursor_started_at: datetime | None = None  # when that unfinished sweep began
     etag: str = ""
 
 
@@ -65,10 +60,12 @@ class Bookkeeping:
             return _standing(row)
         return replace(standing, etag=etags[rule])
 
-    async def save_standing(self, standing: Standing) -> Standing:
-        """Write a changed standing. Raises LedgerConflict when an overlapping pass wrote it first."""
-        etags = await self._table.transact(_RULES, [Replace(standing.rule, _standing_values(standing), standing.etag)])
-        return replace(standing, etag=etags[standing.rule])
+    async def save_standings(self, standings: Sequence[Standing]) -> None:
+        """Write changed standings. Raises LedgerConflict when an overlapping pass wrote one first."""
+        for start in range(0, len(standings), _ROWS_AT_ONCE):
+            some = standings[start : start + _ROWS_AT_ONCE]
+            operations = [Replace(standing.rule, _standing_values(standing), standing.etag) for standing in some]
+            await self._table.transact(_RULES, operations)
 
     async def breakers(self) -> dict[str, Breaker]:
         """Return the breakers that have tripped and not been closed since, by rule."""
@@ -82,29 +79,26 @@ class Bookkeeping:
 
     async def save_pass(self, summary: Mapping[str, Any]) -> None:
         """Write the summary of the last pass: the timer's heartbeat."""
-        await self._table.transact(_PASSES, [Put(_LAST, {"summary": json.dumps(summary)})])
+        values = packed("summary", json.dumps(summary)) or packed("summary", json.dumps({"too_long": True}))
+        await self._table.transact(_PASSES, [Put(_LAST, values or {})])
 
     async def last_pass(self) -> Mapping[str, Any] | None:
         """Return the summary of the last pass, or None before the first."""
         row = await self._table.read(_PASSES, _LAST)
-        return None if row is None else json.loads(row.values["summary"])
+        return json.loads(unpacked("summary", row.values)) if row and "summary0" in row.values else None
 
     async def save_rules(self, text: str, version: str) -> None:
         """Keep the text of the last good rules; a text of over about a megabyte, compressed, is not kept."""
-        packed = base64.b85encode(zlib.compress(text.encode(), 9)).decode("ascii")
-        chunks = [packed[start : start + _CHUNK] for start in range(0, len(packed), _CHUNK)]
-        if len(chunks) > _MOST_CHUNKS:
-            return
-        values = {f"text{number}": chunk for number, chunk in enumerate(chunks)}
-        await self._table.transact(_PASSES, [Put(_GOOD_RULES, {**values, "version": version})])
+        values = packed("text", text)
+        if values is not None:
+            await self._table.transact(_PASSES, [Put(_GOOD_RULES, {**values, "version": version})])
 
     async def last_rules(self) -> tuple[str, str] | None:
         """Return the text and the version of the last good rules, or None when none were kept."""
         row = await self._table.read(_PASSES, _GOOD_RULES)
         if row is None:
             return None
-        packed = "".join(row.values.get(f"text{number}", "") for number in range(_MOST_CHUNKS))
-        return zlib.decompress(base64.b85decode(packed)).decode(), row.values["version"]
+        return unpacked("text", row.values), row.values["version"]
 
     def _rows(self, partition: str) -> AsyncIterator[Row]:
         return self._table.range(partition, "", _END)
@@ -112,22 +106,16 @@ class Bookkeeping:
 
 def _standing(row: Row) -> Standing:
     values = row.values
-    started = values.get("cursor_started_at")
     return Standing(
         rule=row.key,
         baseline=datetime.fromisoformat(values["baseline"]),
         low_watermark=datetime.fromisoformat(values["low_watermark"]),
-        cursor=values.get("cursor", ""),
-        cursor_started_at=datetime.fromisoformat(started) if started else None,
         etag=row.etag,
     )
 
 
 def _standing_values(standing: Standing) -> Values:
-    values = {"baseline": standing.baseline.isoformat(), "low_watermark": standing.low_watermark.isoformat()}
-    if standing.cursor and standing.cursor_started_at:
-        values |= {"cursor": standing.cursor, "cursor_started_at": standing.cursor_started_at.isoformat()}
-    return values
+    return {"baseline": standing.baseline.isoformat(), "low_watermark": standing.low_watermark.isoformat()}
 
 
 def _breaker(row: Row) -> Breaker:

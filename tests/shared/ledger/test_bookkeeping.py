@@ -36,13 +36,13 @@ async def test_standing_is_saved_by_etag(table: Table) -> None:
     """Of two overlapping passes only one moves the watermark."""
     bookkeeping = Bookkeeping(table)
     activated = await bookkeeping.activate("crm", START)
-    changed = replace(activated, cursor="landing|marker", cursor_started_at=START)
+    changed = replace(activated, low_watermark=START + timedelta(hours=1))
 
-    saved = await bookkeeping.save_standing(changed)
+    await bookkeeping.save_standings([changed])
 
-    assert (await bookkeeping.standings())["crm"] == saved
+    assert (await bookkeeping.standings())["crm"].low_watermark == changed.low_watermark
     with pytest.raises(LedgerConflict):
-        await bookkeeping.save_standing(changed)
+        await bookkeeping.save_standings([changed])
 
 
 async def test_closed_breaker_is_not_listed(table: Table) -> None:

@@ -1,0 +1,90 @@
+"""Claim what a page holds and the ledger does not know, through the same line as events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+from shared import logs
+from shared.clock import Clock, Deadline
+from shared.errors import LandfallError
+from shared.intake import Intake
+from shared.landing import Landing, still_changing
+from shared.ledger import Claim, Claimed
+from shared.model import Result, State
+from shared.sweep.judging import Candidate, Findings, taken_by
+from shared.sweep.view import View
+
+CONCURRENCY = 8
+
+
+class Claimant:
+    """Claims candidates."""
+
+    def __init__(self, intake: Intake, landing: Landing, clock: Clock) -> None:
+        self._intake = intake
+        self._landing = landing
+        self._clock = clock
+
+    async def claim(
+        self, view: View, candidates: Sequence[Candidate], until: datetime, deadline: Deadline, findings: Findings
+    ) -> None:
+        """Claim candidates and count what came of them; past the deadline nothing is started, only claimed.
+
+        Raises the first LedgerError or BlobsUnavailable after all have been tried.
+        """
+        gate = asyncio.Semaphore(CONCURRENCY)
+
+        async def one(candidate: Candidate) -> None:
+            async with gate:
+                try:
+                    await self._claim(view, candidate, until, deadline, findings)
+                except LandfallError:
+                    raise
+                except Exception as error:  # noqa: BLE001 - a defect met by one file must not hold up the others
+                    logs.error("sweep.file_failed", path=candidate.arrival.full_path, reason=repr(error))
+                    findings.leave(candidate.rule.ledger_name, "failed", candidate.arrival.committed_at)
+
+        results = await asyncio.gather(*(one(candidate) for candidate in candidates), return_exceptions=True)
+        for failure in results:
+            if failure is not None:
+                raise failure
+
+    async def _claim(
+        self, view: View, candidate: Candidate, until: datetime, deadline: Deadline, findings: Findings
+    ) -> None:
+        name = candidate.rule.ledger_name
+        other = await taken_by(view, candidate)
+        if other:
+            findings.count(name, "elsewhere")
+            return
+        # The page may be old by now: what counts is the version that is there.
+        current = await self._landing.identify(candidate.arrival)
+        if current is None:
+            logs.fact("arrival.vanished", path=candidate.arrival.full_path)
+            findings.count(name, "gone")
+            return
+        if current.committed_at > until:
+            findings.leave(name, "early", current.committed_at)
+            return
+        if still_changing(current, self._clock.now()):
+            findings.leave(name, "unfinished", current.committed_at)
+            return
+        claims = await self._intake.accept(current, deadline, only=name)
+        if not claims:
+            findings.count(name, "unwanted")  # the rules have changed meanwhile, or the blob has
+        for claim in claims:
+            _count(claim, name, findings)
+
+
+def _count(claim: Claim, name: str, findings: Findings) -> None:
+    """Count a claim: only what an event should have claimed is a missed event."""
+    if claim.outcome is Claimed.DUPLICATE:
+        findings.count(name, "known")
+    elif claim.entry.result in {Result.TOUCHED, Result.IGNORED, Result.SUPERSEDED, Result.VANISHED}:
+        findings.count(name, str(claim.entry.result))
+    else:
+        findings.count(name, "missed")
+        if claim.entry.state is State.SUBMITTED:
+            findings.count(name, "fired")

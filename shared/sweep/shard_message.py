@@ -1,0 +1,34 @@
+"""The message that asks any instance to sweep one shard."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+LONGEST = 1_000  # characters; ours have about a hundred
+
+
+@dataclass(frozen=True, slots=True)
+class ShardMessage:
+    """Which shard of which round."""
+
+    kind: str
+    round_id: str
+    number: int
+
+    def as_text(self) -> str:
+        """Return it as the queue holds it."""
+        return json.dumps({"kind": self.kind, "round": self.round_id, "shard": self.number})
+
+    @classmethod
+    def from_text(cls, text: str) -> ShardMessage:
+        """Return what `as_text` was made of; raises ValueError for anything else."""
+        if len(text) > LONGEST:
+            raise ValueError(f"it has {len(text)} characters")
+        found = json.loads(text)
+        if not isinstance(found, dict):
+            raise ValueError("it is no JSON object")  # noqa: TRY004 - for callers any bad message is a ValueError
+        kind, round_id, number = found.get("kind"), found.get("round"), found.get("shard")
+        if not (isinstance(kind, str) and isinstance(round_id, str) and type(number) is int and 0 <= number < 10**5):
+            raise ValueError("it must name a kind, a round and a shard")
+        return cls(kind, round_id, number)

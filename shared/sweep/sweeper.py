@@ -1,0 +1,240 @@
+"""Run rounds: go through their shards here or over the queue, and conclude them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from shared import logs
+from shared.clock import Deadline
+from shared.errors import LedgerConflict, QueueUnavailable
+from shared.ledger import Bookkeeping, Entries, Round, Shard, Standing
+from shared.listing_plan import Kind
+from shared.rule_book import RuleBook
+from shared.rules import Rules
+from shared.shard_queue import ShardQueue
+from shared.sweep.conclusion import RoundReport, proven, report
+from shared.sweep.known import Known
+from shared.sweep.opening import Opener
+from shared.sweep.shard_message import ShardMessage
+from shared.sweep.shard_sweep import ShardSweep, ShardTools
+from shared.sweep.view import View, plan_of, since_of
+
+CONCURRENCY = 4
+# A message that nobody has taken for so long was lost; a second one is harmless, the lease decides.
+SENT_AGAIN_AFTER = timedelta(minutes=10)
+
+
+class Sweeper:
+    """Finds missed events."""
+
+    def __init__(
+        self,
+        *,
+        tools: ShardTools,
+        opener: Opener,
+        entries: Entries,
+        bookkeeping: Bookkeeping,
+        rule_book: RuleBook,
+        queue: ShardQueue,
+    ) -> None:
+        self._tools = tools
+        self._opener = opener
+        self._entries = entries
+        self._bookkeeping = bookkeeping
+        self._rule_book = rule_book
+        self._queue = queue
+        self._views: dict[str, tuple[str, View]] = {}  # of the last round of each kind, with its id
+
+    async def sweep(self, rules: Rules, standings: Mapping[str, Standing], deadline: Deadline) -> list[RoundReport]:
+        """Go on with the rounds that are open and begin those that are due; return how they stand.
+
+        Out of time, the next pass goes on from there. Safe to repeat and to run twice at once. Raises LedgerError, or
+        BlobsUnavailable when not even the service's time is to be had; watermarks then stay where they are.
+        """
+        if not any(rule.enabled for rule in rules):
+            return []
+        now = await self._tools.landing.server_time()
+        standings = await self._activated(rules, standings, now)
+        reports = []
+        for kind in (Kind.QUICK, Kind.DEEP):
+            round_ = await self._round(kind, rules, standings, now)
+            if round_ is not None:
+                reports.append(await self._go_on(round_, self._view(round_, rules, standings), deadline))
+        return reports
+
+    async def work_on(self, message: str) -> None:
+        """Sweep the shard that a message of the queue names, as long as a pass may take; repeat it where time ends.
+
+        A message that is out of date does nothing: its round is over, or is for other rules than ours. Raises
+        LedgerError, so that the queue delivers it again.
+        """
+        try:
+            asked = ShardMessage.from_text(message)
+        except ValueError as error:
+            logs.error("shard.message_refused", reason=f"{error}: {message[:100]!r}")
+            return
+        rules = await self._rule_book.current()
+        round_ = await self._tools.rounds.current(asked.kind)
+        shard = await self._tools.rounds.shard(asked.kind, asked.round_id, asked.number)
+        if round_ is None or shard is None or not _is_current(round_, asked.round_id, rules):
+            logs.fact("shard.obsolete", kind=asked.kind, shard=asked.number)
+            return
+        standings = await self._bookkeeping.standings()
+        view = self._view(round_, rules, standings)
+        deadline = Deadline(self._tools.clock, self._tools.settings.reconcile_budget.total_seconds())
+        swept = await self._sweep_shard(view, shard, deadline)
+        if swept is not None and not swept.is_done:
+            await self._queue.send([message])
+            return
+        await self._conclude(round_, view)
+
+    async def _activated(
+        self, rules: Rules, standings: Mapping[str, Standing], now: datetime
+    ) -> Mapping[str, Standing]:
+        """Return all standings after each new rule's first sight has been recorded."""
+        known = dict(standings)
+        for rule in rules:
+            if rule.enabled and rule.ledger_name not in known:
+                standing = await self._bookkeeping.activate(rule.ledger_name, now)
+                known[rule.ledger_name] = standing
+                if standing.baseline == now:
+                    logs.fact("rule.activated", rule=rule.name, baseline=standing.baseline)
+        return known
+
+    async def _round(self, kind: Kind, rules: Rules, standings: Mapping[str, Standing], now: datetime) -> Round | None:
+        """Return the round that goes on, a new one when one is due, else None."""
+        last = await self._tools.rounds.current(kind)
+        if last is not None and last.concluded_at is None:
+            if last.fingerprint == rules.fingerprint:
+                return last
+            logs.fact("round.abandoned", kind=kind, reason="the rules have changed")
+        elif kind is Kind.DEEP:
+            since = last.started_at if last else min(standing.baseline for standing in standings.values())
+            if now < since + self._tools.settings.sweep_deep_every:
+                return None
+        opened = await self._opener.open(kind, rules, last, now)
+        return opened if opened is None else await self._shared_if_large(opened, last)
+
+    async def _shared_if_large(self, opened: Round, last: Round | None) -> Round:
+        expected = last.listed if last else 0
+        return await self._send(opened) if expected > self._tools.settings.sweep_queue_above else opened
+
+    async def _go_on(self, round_: Round, view: View, deadline: Deadline) -> RoundReport:
+        is_late = round_.sent_at is not None and round_.sent_at + SENT_AGAIN_AFTER <= self._tools.clock.now()
+        if is_late:
+            round_ = await self._send(round_)
+        if round_.sent_at is None or is_late:  # the passes alone must be enough, if nobody takes the messages
+            shards = await self._tools.rounds.shards(round_)
+            await self._sweep_shards(view, shards, deadline)
+        found = await self._conclude(round_, view)
+        unfinished = round_.sent_at is None and found.done < found.shards
+        if unfinished and found.listed > self._tools.settings.sweep_queue_above:
+            return replace(found, round=replace(await self._send(round_), listed=found.listed))
+        return found
+
+    async def _send(self, round_: Round) -> Round:
+        """Send the shards that nobody works on through the queue; where that fails, the passes go on with them."""
+        now = self._tools.clock.now()
+        waiting = [shard for shard in await self._tools.rounds.shards(round_) if shard.is_free(now)]
+        messages = [ShardMessage(round_.kind, round_.id, shard.number).as_text() for shard in waiting]
+        try:
+            sent = await self._tools.rounds.save(round_, sent_at=now)
+            await self._queue.send(messages)
+        except LedgerConflict:
+            return round_
+        except QueueUnavailable as error:
+            logs.error("round.unshared", kind=round_.kind, reason=error)
+            return await self._tools.rounds.save(sent, sent_at=None)
+        logs.fact("round.shared", kind=round_.kind, shards=len(messages))
+        return sent
+
+    async def _sweep_shards(self, view: View, shards: Sequence[Shard], deadline: Deadline) -> None:
+        gate = asyncio.Semaphore(CONCURRENCY)
+
+        async def one(number: int, shard: Shard) -> None:
+            async with gate:
+                # Also a pass that comes late to its sweep must move it on by a page.
+                if number < CONCURRENCY or not deadline.passed():
+                    await self._sweep_shard(view, shard, deadline)
+
+        waiting = [shard for shard in shards if not shard.is_done]
+        results = await asyncio.gather(
+            *(one(number, shard) for number, shard in enumerate(waiting)), return_exceptions=True
+        )
+        for failure in results:
+            if failure is not None:
+                raise failure
+
+    async def _sweep_shard(self, view: View, shard: Shard, deadline: Deadline) -> Shard | None:
+        """Sweep a shard; None when it is done already or somebody else has it."""
+        taken = await self._tools.rounds.take(shard, self._tools.clock.now())
+        if taken is None:
+            return None
+        try:
+            return await ShardSweep(view, taken, self._tools).run(deadline)
+        except LedgerConflict:
+            logs.warning("sweep.overlapped", kind=shard.kind, shard=shard.number)
+            return None
+
+    async def _conclude(self, round_: Round, view: View) -> RoundReport:
+        """Return how a round stands; when all of its shards are done, move what it proves and close it."""
+        shards = await self._tools.rounds.shards(round_)
+        found = report(view, round_, shards)
+        if found.done < found.shards or round_.concluded_at is not None:
+            return found
+        standings = await self._bookkeeping.standings()  # read late: the other round may have moved them just now
+        moved = proven(view, found, shards, standings, self._tools.settings)
+        try:
+            await self._bookkeeping.save_standings(moved)
+            concluded_at = self._tools.clock.now()
+            closed = await self._tools.rounds.save(round_, concluded_at=concluded_at, listed=found.listed)
+        except LedgerConflict:
+            logs.warning("sweep.overlapped", kind=round_.kind)
+            return found
+        self._views.pop(round_.kind, None)
+        found = replace(found, round=closed)
+        _tell(found)
+        return found
+
+    def _view(self, round_: Round, rules: Rules, standings: Mapping[str, Standing]) -> View:
+        """Return what a round looks at; one view, and what it knows, serves all shards that are swept here."""
+        round_id, view = self._views.get(round_.kind, ("", None))
+        if view is not None and round_id == round_.id and view.rules.fingerprint == rules.fingerprint:
+            return view
+        swept = [rule.ledger_name for rule in rules if rule.enabled and rule.ledger_name in standings]
+        since = since_of(swept, standings, round_, self._tools.settings)
+        former = tuple(sorted(set(standings) - set(since)))
+        earliest = min(since.values(), default=round_.started_at)
+        known = Known(self._entries, self._tools.clock, {**dict.fromkeys(former, earliest), **since})
+        view = View(
+            rules=rules,
+            kind=Kind(round_.kind),
+            plan=plan_of(rules, round_.started_at, self._tools.settings),
+            since=since,
+            former=former,
+            known=known,
+        )
+        self._views[round_.kind] = (round_.id, view)
+        return view
+
+
+def _is_current(round_: Round, round_id: str, rules: Rules) -> bool:
+    return round_.id == round_id and round_.concluded_at is None and round_.fingerprint == rules.fingerprint
+
+
+def _tell(found: RoundReport) -> None:
+    if found.round.kind == Kind.DEEP or found.round.sent_at:  # a pass tells of its own quick round
+        logs.fact(
+            "round.concluded",
+            kind=found.round.kind,
+            started_at=found.round.started_at,
+            shards=found.shards,
+            listed=found.listed,
+            failures=len(found.failures),
+        )
+    for sweep in found.sweeps:
+        if sweep.is_news or not sweep.complete:
+            logs.fact("sweep.found", rule=sweep.rule, kind=found.round.kind, **sweep.as_json())

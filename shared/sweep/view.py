@@ -1,0 +1,58 @@
+"""What one round looks at, the same for all of its shards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from shared.ledger import Round, Standing
+from shared.listing_plan import Kind, ListingPlan, Window, Zones, plan_listings
+from shared.rules import Rules
+from shared.settings import Settings
+from shared.sweep.known import Known
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """Rules, where they look, and since when their files count, by the rules' ledger names."""
+
+    rules: Rules
+    kind: Kind
+    plan: ListingPlan
+    since: Mapping[str, datetime]  # of the rules that are swept
+    former: tuple[str, ...]  # that may have entries and are not swept: removed or disabled
+    known: Known
+
+    @property
+    def earliest(self) -> datetime:
+        """Return the time before which no rule wants anything."""
+        return min(self.since.values(), default=datetime.max.replace(tzinfo=UTC))
+
+    def proves(self, rule: str) -> bool:
+        """Tell whether a round of this kind sees all files of a rule (its name, not its ledger name)."""
+        places = self.plan.of_rule(rule)
+        return places is not None and (self.kind is Kind.DEEP or not places.is_pruned)
+
+
+def plan_of(rules: Rules, started_at: datetime, settings: Settings) -> ListingPlan:
+    """Return where the rules look in the look-back before a moment."""
+    zones = Zones(behind=settings.sweep_behind, ahead=settings.sweep_ahead)
+    return plan_listings(rules, Window(started_at - settings.reconcile_look_back, started_at, zones))
+
+
+def since_of(
+    rules: Iterable[str], standings: Mapping[str, Standing], round_: Round, settings: Settings
+) -> dict[str, datetime]:
+    """Return since when the files of each rule count in a round, by ledger name.
+
+    A quick round looks back over the look-back, and after a long outage to the watermark; a deep one over all that the
+    ledger keeps. Never to before the baseline.
+    """
+    length = settings.reconcile_look_back if round_.kind == Kind.QUICK else settings.retention
+    reach = round_.started_at - length
+    found = {}
+    for rule in rules:
+        standing = standings[rule]
+        found[rule] = max(standing.baseline, min(reach, standing.low_watermark))
+    return found
