@@ -6,11 +6,11 @@ The words are those of docs/glossary.md; use them and no others.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from json.encoder import encode_basestring
 from typing import Any, Self
 
 # Every run is told its entry by this parameter: by it a run of unknown outcome is found again, and a notebook can
@@ -51,6 +51,10 @@ class Result(StrEnum):
     TOUCHED = "touched"  # only the metadata changed: the content has been claimed already
     VANISHED = "vanished"  # the blob was gone before a run was started
     IGNORED = "ignored"  # the rule says not to run it
+
+
+# Closed without a run because that version was not there (any more). Where it is seen again, it is opened again.
+ABSENT = frozenset({Result.SUPERSEDED, Result.VANISHED})
 
 
 class Verdict(StrEnum):
@@ -131,7 +135,9 @@ class Run:
     ended_at: datetime | None
     page_url: str
     parameters: Mapping[str, str] = field(default_factory=dict)  # what run-now was given
-    task_run_ids: tuple[int, ...] = ()  # get-output wants these and not run_id
+    task_run_ids: tuple[int, ...] = ()  # get-output wants these and not run_id; a listing leaves them out
+    code: str = ""  # its termination code, "TIMEDOUT" for a time-out; "" while it is active
+    latest_repair_id: int | None = None  # where its history was asked for; None: never repaired
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -154,7 +160,7 @@ class Entry:
     lookups: int = 0  # times that a run of unknown outcome was looked for in vain, in this generation
     run_id: int | None = None
     retries: int = 0  # times that its failed run was rerun or repaired because the rule's on_failure says so
-    repair_id: int | None = None  # of the run's last repair: the next one must name it
+    repair_id: int | None = None  # the run's last repair, 0 for none, when ours was decided on: it must name it
     run_url: str = ""
     run_started_at: datetime | None = None
     run_ended_at: datetime | None = None
@@ -197,8 +203,10 @@ def path_digest(arrival: Arrival) -> str:
 
 
 def _digest(parts: list[str | int]) -> str:
-    # JSON separates the parts unambiguously, whatever characters a blob's name holds.
-    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
+    # JSON separates the parts unambiguously, whatever characters a blob's name holds. It is json.dumps' own text, made
+    # without the encoder that each such call sets up: a sweep asks this of every blob in its window.
+    text = ", ".join([encode_basestring(part) if isinstance(part, str) else str(part) for part in parts])
+    return hashlib.sha256(f"[{text}]".encode()).hexdigest()
 
 
 def normalised_etag(text: str) -> str:

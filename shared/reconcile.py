@@ -1,4 +1,7 @@
-"""Reconcile: one pass of the timer. Redrive what is overdue, settle what has ended, sweep for what was missed.
+"""Reconcile: one pass of the timer.
+
+Redrive what is overdue, settle what has ended, take in dead letters, sweep for what was missed, go on with backfills,
+remove what is old.
 
 Assume that the timer is late, doubled, overlapping or dead: every step may run twice at once. A step or a rule that
 fails is logged and does not stop the others (invariant 6); each step has its share of the time.
@@ -13,6 +16,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from shared import logs
+from shared.backfill import Backfiller
 from shared.breakers import Breakers
 from shared.clock import Clock, Deadline
 from shared.dead_letters import DeadLetterPass, DeadLetters
@@ -24,9 +28,10 @@ from shared.rule_book import RuleBook
 from shared.rules import Rules
 from shared.settings import Settings
 from shared.sweep import RoundReport, Sweep, Sweeper
+from shared.upkeep import Upkeep
 
 # Parts of the budget by whose end each step stops; what a step leaves over goes to the next.
-REDRIVE_SHARE, SETTLE_SHARE, DEAD_LETTER_SHARE = 0.35, 0.6, 0.7
+REDRIVE_SHARE, SETTLE_SHARE, DEAD_LETTER_SHARE, SWEEP_SHARE, BACKFILL_SHARE = 0.35, 0.6, 0.65, 0.85, 0.95
 _T = TypeVar("_T")
 
 
@@ -64,9 +69,20 @@ class Pass:
             "dead_letters": self.dead_letters.summary() if self.dead_letters else None,
             "rounds": [found.as_json() for found in self.rounds],
             "sweeps": {sweep.rule: sweep.as_json() for sweep in self._sweeps(Kind.QUICK)},
-            "deep_sweeps": {sweep.rule: sweep.as_json() for sweep in self._sweeps(Kind.DEEP) if sweep.is_news},
+            "deep_sweeps": {sweep.rule: sweep.as_json() for sweep in self._sweeps(Kind.DEEP)},
             "failures": self.failures,
         }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Steps:
+    """What a pass does, in this order."""
+
+    redriver: Redriver  # redrive, then settle
+    dead_letters: DeadLetters | None
+    sweeper: Sweeper
+    backfiller: Backfiller
+    upkeep: Upkeep
 
 
 class Reconciler:
@@ -76,18 +92,14 @@ class Reconciler:
         self,
         *,
         rule_book: RuleBook,
-        redriver: Redriver,
-        sweeper: Sweeper,
-        dead_letters: DeadLetters | None,
+        steps: Steps,
         bookkeeping: Bookkeeping,
         breakers: Breakers,
         clock: Clock,
         settings: Settings,
     ) -> None:
         self._rule_book = rule_book
-        self._redriver = redriver
-        self._sweeper = sweeper
-        self._dead_letters = dead_letters
+        self._steps = steps
         self._bookkeeping = bookkeeping
         self._breakers = breakers
         self._clock = clock
@@ -102,27 +114,31 @@ class Reconciler:
         standings = await self._bookkeeping.standings()
         await self._attempt(result, "breakers", self._breakers.load())
         rules = await self._attempt(result, "rules", self._rule_book.current()) or Rules(())
-        due = await self._attempt(result, "due", self._redriver.due(_names(rules, standings))) or []
+        due = await self._attempt(result, "due", self._steps.redriver.due(_names(rules, standings))) or []
         result.due = len(due)
         await self._redrive(result, due)
-        if self._dead_letters is not None:
-            work = self._dead_letters.take_in(self._share(DEAD_LETTER_SHARE, result))
+        if self._steps.dead_letters is not None:
+            work = self._steps.dead_letters.take_in(self._share(DEAD_LETTER_SHARE, result))
             result.dead_letters = await self._attempt(result, "dead letters", work)
         await self._sweep(result, rules, standings)
+        backfills = self._steps.backfiller.advance(self._share(BACKFILL_SHARE, result))
+        await self._attempt(result, "backfills", backfills)
+        await self._attempt(result, "upkeep", self._steps.upkeep.run(standings, self._share(1, result)))
         result.seconds = self._clock.monotonic() - result.started
         await self._conclude(result)
         return result
 
     async def _redrive(self, result: Pass, due: Sequence[Marker]) -> None:
         redriven = await self._attempt(
-            result, "redrive", self._redriver.redrive(due, self._share(REDRIVE_SHARE, result))
+            result, "redrive", self._steps.redriver.redrive(due, self._share(REDRIVE_SHARE, result))
         )
-        settled = await self._attempt(result, "settle", self._redriver.settle(due, self._share(SETTLE_SHARE, result)))
+        settling = self._steps.redriver.settle(due, self._share(SETTLE_SHARE, result))
+        settled = await self._attempt(result, "settle", settling)
         result.redriven = redriven or Counter()
         result.settled = settled or Counter()
 
     async def _sweep(self, result: Pass, rules: Rules, standings: dict[str, Standing]) -> None:
-        work = self._sweeper.sweep(rules, standings, self._share(1, result))
+        work = self._steps.sweeper.sweep(rules, standings, self._share(SWEEP_SHARE, result))
         result.rounds = await self._attempt(result, "sweep", work) or []
         for found in result.rounds:
             result.failures += [f"sweep: {failure}"[:500] for failure in found.failures]

@@ -14,7 +14,7 @@ from shared.ledger.table import Create, Put, Replace, Row, Table, Values
 
 _RULES, _BREAKERS, _PASSES, _LAST = "rules", "breakers", "passes", "last"
 _END = "~"
-_GOOD_RULES = "rules"
+_GOOD_RULES, _UPKEEP = "rules", "upkeep"
 _ROWS_AT_ONCE = 100  # of a transaction
 
 
@@ -79,13 +79,24 @@ class Bookkeeping:
 
     async def save_pass(self, summary: Mapping[str, Any]) -> None:
         """Write the summary of the last pass: the timer's heartbeat."""
-        values = packed("summary", json.dumps(summary)) or packed("summary", json.dumps({"too_long": True}))
+        values = packed("summary", json.dumps(summary))
+        if values is None:  # of ten thousands of rules; then what monitors need
+            values = packed("summary", json.dumps({**summary, "sweeps": {}, "deep_sweeps": {}}))
         await self._table.transact(_PASSES, [Put(_LAST, values or {})])
 
     async def last_pass(self) -> Mapping[str, Any] | None:
         """Return the summary of the last pass, or None before the first."""
         row = await self._table.read(_PASSES, _LAST)
         return json.loads(unpacked("summary", row.values)) if row and "summary0" in row.values else None
+
+    async def save_upkeep(self, at: datetime) -> None:
+        """Write when the hourly upkeep was done last."""
+        await self._table.transact(_PASSES, [Put(_UPKEEP, {"at": at.isoformat()})])
+
+    async def last_upkeep(self) -> datetime | None:
+        """Return when the hourly upkeep was done last, None when it never was."""
+        row = await self._table.read(_PASSES, _UPKEEP)
+        return datetime.fromisoformat(row.values["at"]) if row else None
 
     async def save_rules(self, text: str, version: str) -> None:
         """Keep the text of the last good rules; a text of over about a megabyte, compressed, is not kept."""

@@ -16,7 +16,7 @@ class Shard:
     (https://learn.microsoft.com/dotnet/api/azure.storage.blobs.models.getblobsbyhierarchyoptions.startfrom). Its
     counterpart for the end is only known where the answer is Arrow
     (https://github.com/Azure/azure-sdk-for-python/releases/tag/azure-storage-blob_12.31.0b1), and Azurite ignored both
-    in some versions: ask `holds` of each name, and stop at the first that `ends_before` says is behind.
+    in some versions: ask `holds` of each name, and stop at the first that `passes` the end.
     """
 
     listing: Listing
@@ -24,21 +24,36 @@ class Shard:
     end_before: str
 
     def holds(self, name: str) -> bool:
-        """Tell whether a blob of the listing is in this shard; of all shards of a listing, exactly one says so."""
-        return name.startswith(self.listing.prefix) and name >= self.start_from and not self.ends_before(name)
+        """Tell whether a blob of the listing is in this shard; of all shards of a listing, at least one says so."""
+        is_before = bool(self.start_from) and not reaches(name, self.start_from)
+        return name.startswith(self.listing.prefix) and not is_before and not passes(name, self.end_before)
 
-    def ends_before(self, name: str) -> bool:
-        """Tell whether the name, and with it all that a listing gives after it, is behind this shard."""
-        return self.end_before != "" and name >= self.end_before
+
+def reaches(name: str, bound: str) -> bool:
+    """Tell whether a name is a bound or comes after it in one order at least that a listing may have.
+
+    Listings are in alphabetical order, it is documented
+    (https://learn.microsoft.com/rest/api/storageservices/enumerating-blob-resources); nothing tells whether that is the
+    order of whole names or, with a hierarchical namespace, that of folder by folder, where `a/b` comes before `a-b`. So
+    a shard is sure of a name only where both orders agree, and the few others are in two shards.
+    """
+    return name >= bound or _by_folder(name) >= _by_folder(bound)
+
+
+def passes(name: str, bound: str) -> bool:
+    """Tell whether a name, and with it all that a listing gives after it, is behind a bound; "" is no bound."""
+    return bound != "" and name >= bound and _by_folder(name) >= _by_folder(bound)
+
+
+def _by_folder(name: str) -> str:
+    return name.replace("/", "\0")
 
 
 def shards_of(listing: Listing, boundaries: Iterable[str], most: int) -> tuple[Shard, ...]:
     """Return the listing in at most `most` shards, in order, cut at some of the boundaries.
 
     Boundaries are names, such as each ten-thousandth of the last listing; of too many, those are taken that are evenly
-    apart among them. Whatever they are, the shards hold all of the listing: old ones only make uneven shards. That a
-    shard may stop at its end rests on listings being in order, which is documented
-    (https://learn.microsoft.com/rest/api/storageservices/enumerating-blob-resources).
+    apart among them. Whatever they are, the shards hold all of the listing: old ones only make uneven shards.
 
     A boundary is shortened to what is ASCII in it behind the listing's prefix. Services sort by different units (UTF-16
     in Azurite, code points here), which disagree on emoji, and all agree on which side of an ASCII text a name is.

@@ -82,9 +82,10 @@ def _count(claim: Claim, name: str, findings: Findings) -> None:
     """Count a claim: only what an event should have claimed is a missed event."""
     if claim.outcome is Claimed.DUPLICATE:
         findings.count(name, "known")
-    elif claim.entry.result in {Result.TOUCHED, Result.IGNORED, Result.SUPERSEDED, Result.VANISHED}:
+        return
+    if claim.entry.result is not None:
         findings.count(name, str(claim.entry.result))
-    else:
+    if claim.entry.result not in {Result.TOUCHED, Result.SUPERSEDED}:
         findings.count(name, "missed")
-        if claim.entry.state is State.SUBMITTED:
-            findings.count(name, "fired")
+    if claim.entry.state is State.SUBMITTED:
+        findings.count(name, "fired")

@@ -10,6 +10,7 @@ from datetime import datetime
 from shared.landing import Page
 from shared.model import Arrival, entry_key
 from shared.rules import Rule
+from shared.sweep.key_set import KeySet
 from shared.sweep.view import View
 
 
@@ -22,7 +23,10 @@ class Findings:
 
     def count(self, rule: str, what: str) -> None:
         """Count one blob of a rule."""
-        self.counts.setdefault(rule, Counter())[what] += 1
+        counts = self.counts.get(rule)
+        if counts is None:
+            counts = self.counts[rule] = Counter()
+        counts[what] += 1
 
     def leave(self, rule: str, what: str, committed_at: datetime) -> None:
         """Count one blob of a rule that a later round must see again: nothing newer is proven before."""
@@ -43,7 +47,8 @@ async def judge(view: View, page: Page, until: datetime, findings: Findings) -> 
 
     Raises LedgerUnavailable. What is asked of each blob is ordered by cost: most are too old to be asked anything else.
     """
-    earliest, match, since, known = view.earliest, view.rules.match, view.since, view.known
+    earliest, match, since = view.earliest, view.rules.match, view.since
+    keys: dict[str, KeySet] = {}  # as they are during this page
     for arrival in page.arrivals:
         committed_at = arrival.committed_at
         if committed_at < earliest:
@@ -53,8 +58,9 @@ async def judge(view: View, page: Page, until: datetime, findings: Findings) -> 
             name = rule.ledger_name
             if name not in since or committed_at < since[name]:
                 continue
-            keys = known.at_hand(name) or await known.of(name)
-            if entry_key(name, arrival) in keys:
+            if name not in keys:
+                keys[name] = await view.known.of(name)
+            if entry_key(name, arrival) in keys[name]:
                 findings.count(name, "known")
             elif committed_at > until:
                 findings.leave(name, "early", committed_at)  # its event may still be on its way
@@ -70,11 +76,12 @@ async def taken_by(view: View, candidate: Candidate) -> str:
     """
     if candidate.rule.also:
         return ""
-    ours = candidate.rule.ledger_name
-    contenders = [rule.ledger_name for rule in view.rules.contenders(candidate.arrival) if not rule.also]
-    for name in (*contenders, *view.former):
-        if name != ours:
-            keys = view.known.at_hand(name) or await view.known.of(name)
-            if entry_key(name, candidate.arrival) in keys:
-                return name
+    ours, rules = candidate.rule.ledger_name, view.rules
+    contenders = [rule.ledger_name for rule in rules.contenders(candidate.arrival) if not rule.also]
+    removed = [name for name in view.former if rules.by_ledger_name(name) is None]
+    for name in (*contenders, *removed):
+        # A contender that is neither swept nor a former rule was disabled from the first: it has no entries.
+        may_have_it = name != ours and (name in view.since or name in view.former)
+        if may_have_it and entry_key(name, candidate.arrival) in await view.known.of(name):
+            return name
     return ""

@@ -31,16 +31,15 @@ class Known:
         self._read_at: dict[str, float] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
-    def at_hand(self, rule: str) -> KeySet | None:
-        """Return the keys of a rule, by its ledger name; None when they must be read (again)."""
-        if self._clock.monotonic() - self._read_at.get(rule, float("-inf")) > READ_AGAIN_AFTER:
-            return None
-        return self._keys[rule]
-
     async def of(self, rule: str) -> KeySet:
         """Return the keys of a rule, by its ledger name. Raises LedgerUnavailable."""
+        if self._is_fresh(rule):
+            return self._keys[rule]
         async with self._locks.setdefault(rule, asyncio.Lock()):
-            return self.at_hand(rule) or await self._read(rule)
+            return self._keys[rule] if self._is_fresh(rule) else await self._read(rule)
+
+    def _is_fresh(self, rule: str) -> bool:
+        return self._clock.monotonic() - self._read_at.get(rule, float("-inf")) <= READ_AGAIN_AFTER
 
     async def _read(self, rule: str) -> KeySet:
         now = self._clock.monotonic()
@@ -49,8 +48,8 @@ class Known:
         if rule in self._read_at:  # then only what came meanwhile is new
             since = max(since, self._clock.now() - timedelta(seconds=now - self._read_at[rule]) - INDEX_MARGIN)
         for partition in partitions_of(rule):
-            async for indexed in self._entries.between(partition, since):
-                if indexed.outcome not in ABSENT:
-                    keys.add(indexed.key)
+            async for key, outcome in self._entries.keys_between(partition, since):
+                if outcome not in ABSENT:
+                    keys.add(key)
         self._read_at[rule] = now
         return keys

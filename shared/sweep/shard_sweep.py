@@ -12,7 +12,7 @@ from shared.errors import BlobsUnavailable
 from shared.landing import Landing, Page
 from shared.ledger import ListingProgress, Rounds, Shard, ShardProgress
 from shared.ledger.rounds import LEASE
-from shared.listing_plan import Kind
+from shared.listing_plan import Kind, passes, reaches
 from shared.settings import Settings
 from shared.sweep.claiming import Claimant
 from shared.sweep.judging import Candidate, Findings, judge
@@ -155,9 +155,9 @@ def _slice(shard: Shard, page: Page) -> tuple[Page, bool]:
     ours = tuple(
         arrival
         for arrival in page.arrivals
-        if arrival.path >= shard.start_from and not (shard.end_before and arrival.path >= shard.end_before)
+        if reaches(arrival.path, shard.start_from) and not passes(arrival.path, shard.end_before)
     )
-    is_past = bool(shard.end_before and names and names[-1] >= shard.end_before)
+    is_past = bool(names) and passes(names[-1], shard.end_before)
     return replace(page, arrivals=ours), is_past or not page.cursor
 
 

@@ -350,7 +350,7 @@ async def test_half_of_a_lease_is_renewed(monkeypatch: pytest.MonkeyPatch) -> No
     leases = []
 
     async def slow(*args: str, **kwargs: str) -> object:
-        async for page in pages(*args, **kwargs):  # type: ignore[arg-type]  # passed on as it came
+        async for page in pages(*args, **kwargs):
             world.clock.advance(LEASE.total_seconds() * 0.6)
             yield page
 
