@@ -20,6 +20,11 @@ def is_system_container(name: str) -> bool:
     return name in _SYSTEM or name.startswith((_AZURE_PREFIX, OUR_PREFIX))
 
 
+def keeper_of(name: str) -> str:
+    """Return who keeps a system container for itself."""
+    return "Landfall" if name.startswith(OUR_PREFIX) else "Azure"
+
+
 def is_well_formed(name: str) -> bool:
     """Tell whether a storage account takes it as the name of a container that people create."""
     return len(name) <= 63 and bool(_NAME.fullmatch(name))
@@ -28,8 +33,7 @@ def is_well_formed(name: str) -> bool:
 def container_fault(name: str) -> str:
     """Return what is wrong with a container's name in a rule, "" when nothing is."""
     if is_system_container(name):
-        keeper = "Landfall" if name.startswith(OUR_PREFIX) else "Azure"
-        return f"{keeper} keeps the container {shown(name)} for itself; no rule may watch it."
+        return f"{keeper_of(name)} keeps the container {shown(name)} for itself; no rule may watch it."
     if name in _SPECIAL or is_well_formed(name):
         return ""
     return (

@@ -148,7 +148,7 @@ async def _ask(rules: Rules, arrival: Arrival, *, resolve: bool, ledger: bool) -
         job_ids = await _job_ids(service, rules, arrival) if resolve else {}
         if not ledger:
             return _Answers(job_ids)
-        names = {rule.name for rule in rules} | set(await service.bookkeeping.standings())
+        names = {rule.ledger_name for rule in rules} | set(await service.bookkeeping.standings())
         return _Answers(job_ids, await entries_of_path(service, names, arrival))
     finally:
         await service.close()
@@ -185,5 +185,6 @@ def _report(
         explanations=[*matched, *missed],
         not_shown=len(explanations) - len(matched) - len(missed),
         entries=answers.entries,
+        present_names={rule.ledger_name: rule.name for rule in rules},
         now=now,
     )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from cli.explain.run_preview import Preview
 from cli.output import ago, as_json, out, shortened, show_json, show_table, visible
 from shared.model import Entry
-from shared.rules import Explanation, Match, Mode, OnOverwrite
+from shared.rules import Explanation, FailureAction, Match, Mode, OnFailure, OnOverwrite, Rule
 
 OPTIONS = {field: f"--{field.replace('_', '-')}" for field in ("size", "content_type", "blob_type", "api", "account")}
 
@@ -38,6 +38,7 @@ class Report:
     explanations: Sequence[Explanation] = ()  # of the rules that are shown
     not_shown: int = 0  # rules that do not match
     entries: Sequence[Entry] | None = None  # of the ledger; None when it was not asked
+    present_names: Mapping[str, str] = field(default_factory=dict)  # of rules, by the names that entries have
     now: datetime
 
     @property
@@ -66,7 +67,7 @@ def show(report: Report) -> None:
         if not hit.is_dead:
             out.print(_visible_json(hit.preview.body), markup=False, soft_wrap=True)
     if report.entries is not None:
-        _show_entries(report.entries, report.now)
+        _show_entries(report, report.entries)
 
 
 def _what(explanation: Explanation) -> str:
@@ -89,15 +90,27 @@ def _sentences(hit: Hit) -> Iterable[str]:
         yield f"Whether {rule.name} starts the job {rule.job} depends on what the blob tells: {options} decides it."
     else:
         yield f"{rule.name} starts the job {rule.job}."
-    if rule.on_overwrite is not OnOverwrite.RUN:
-        told = " and a person is told" if rule.on_overwrite is OnOverwrite.ALERT else ""
-        yield f"Only a path's first version: a new one is recorded and not run{told} (`on_overwrite`)."
+    yield from _policies(rule)
     if preview.is_of_now:
         yield "The times in its parameters are as if the file had landed now."
     if preview.needs:
         yield f"To see the whole request, give {', '.join(preview.needs)}. What run-now would be sent:"
     else:
         yield "What run-now would be sent for it first:"
+
+
+def _policies(rule: Rule) -> Iterator[str]:
+    """Yield what a rule says beside what it starts."""
+    if rule.on_overwrite is not OnOverwrite.RUN:
+        told = " and a person is told" if rule.on_overwrite is OnOverwrite.ALERT else ""
+        yield f"Only a path's first version: a new one is recorded and not run{told} (`on_overwrite`)."
+    if rule.on_failure.action is not FailureAction.RECORD and rule.mode is not Mode.SHADOW:
+        what = "started again" if rule.on_failure.action is FailureAction.RERUN else "repaired"
+        times = "once" if rule.on_failure.most == 1 else f"{rule.on_failure.most} times"
+        yield f"A run that fails in a way that may pass is {what}, at most {times} (`on_failure`)."
+    if rule.renamed_from:
+        former = ", then ".join(reversed(rule.renamed_from))
+        yield f"It was called {former} before; the ledger keeps it as {rule.ledger_name} (`renamed_from`)."
 
 
 def _visible_json(body: str) -> str:
@@ -110,7 +123,7 @@ def _unicode_escaped(character: str) -> str:
     return "".join(f"\\u{units[index : index + 2].hex()}" for index in range(0, len(units), 2))
 
 
-def _show_entries(entries: Sequence[Entry], now: datetime) -> None:
+def _show_entries(report: Report, entries: Sequence[Entry]) -> None:
     if not entries:
         out.print(
             "The ledger holds nothing of it. Events come within minutes; a rule takes no files older than itself."
@@ -118,12 +131,12 @@ def _show_entries(entries: Sequence[Entry], now: datetime) -> None:
         return
     rows = [
         (
-            entry.rule,
+            report.present_names.get(entry.rule, entry.rule),
             entry.arrival.version,
             entry.arrival.source.value,
             str(entry.result or entry.state),
             entry.run_id,
-            ago(entry.arrival.committed_at, now),
+            ago(entry.arrival.committed_at, report.now),
             entry.reason,
         )
         for entry in entries
@@ -142,7 +155,7 @@ def show_as_json(report: Report) -> None:
         "others": [{"rule": each.rule, "reason": each.reason} for each in report.explanations if not each.matched],
     }
     if report.entries is not None:
-        told["ledger"] = [_entry_as_json(entry) for entry in report.entries]
+        told["ledger"] = [_entry_as_json(entry, report.present_names) for entry in report.entries]
     show_json(told)
 
 
@@ -155,6 +168,9 @@ def _hit_as_json(hit: Hit) -> dict[str, Any]:
         "undecided": {field: OPTIONS[field] for field in match.undecided},
         "mode": match.rule.mode,
         "on_overwrite": match.rule.on_overwrite,
+        "on_failure": _on_failure_as_json(match.rule.on_failure),
+        "renamed_from": [*match.rule.renamed_from],
+        "ledger_name": match.rule.ledger_name,
         "min_age_seconds": match.rule.conditions.min_age.total_seconds(),
         "dead": preview.fault if hit.is_dead else None,
         "needs": [*preview.needs],
@@ -162,9 +178,14 @@ def _hit_as_json(hit: Hit) -> dict[str, Any]:
     }
 
 
-def _entry_as_json(entry: Entry) -> dict[str, Any]:
+def _on_failure_as_json(policy: OnFailure) -> object:
+    return policy.action if policy.action is FailureAction.RECORD else {policy.action: policy.most}
+
+
+def _entry_as_json(entry: Entry, present_names: Mapping[str, str]) -> dict[str, Any]:
     return {
-        "rule": entry.rule,
+        "rule": present_names.get(entry.rule, entry.rule),
+        "ledger_name": entry.rule,
         "version": entry.arrival.version,
         "found_by": entry.arrival.source,
         "state": entry.state,

@@ -50,7 +50,7 @@ def preview_of(match: Match, surroundings: Surroundings) -> Preview:
     job_id = job.id if job.id is not None else surroundings.job_ids.get(job.name or "")
     for_key = [option for option, known in (("--etag", arrival.version), ("--account", arrival.account)) if not known]
     for_token = for_key + ["--resolve"] * (job_id is None) + ["DATABRICKS_HOST"] * (not surroundings.workspace)
-    key = _needs(*for_key) if for_key else entry_key(match.rule.name, arrival)
+    key = _needs(*for_key) if for_key else entry_key(match.rule.ledger_name, arrival)
     shown = _with_gaps_named(match)
     fields = shown.render(surroundings.locations or Locations.in_azure(shown.arrival.account), key)
     if for_token or job_id is None:

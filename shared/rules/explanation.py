@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from shared.containers import is_system_container
+from shared.containers import is_system_container, keeper_of
 from shared.model import Arrival
 from shared.path_template import Captures, Mismatch
 from shared.rules.conditions import named_fields
@@ -69,7 +69,7 @@ def _passed_over(match: Match, unmet: tuple[str, ...], winner: Match | None) -> 
     """Return why a rule that the path fits does not match, "" when it does."""
     container = match.arrival.container
     if is_system_container(container):
-        return f"Azure keeps the container {shown(container)} for itself"
+        return f"{keeper_of(container)} keeps the container {shown(container)} for itself"
     if not match.rule.enabled:
         return "it fits, but the rule is disabled"
     if unmet:

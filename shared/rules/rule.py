@@ -59,7 +59,7 @@ class Rule:
     also: bool = False  # fires whenever it matches, beside the rule that wins
     on_overwrite: OnOverwrite = OnOverwrite.RUN
     on_failure: OnFailure = OnFailure()
-    renamed_from: tuple[str, ...] = ()  # its former names, the latest first
+    renamed_from: tuple[str, ...] = ()  # its former names, the latest first and the first that it ever had last
     enabled: bool = True
     mode: Mode = Mode.RUN
     volumes: Mapping[str, str] = field(default_factory=dict, hash=False)  # container -> /Volumes/catalog/schema/volume

@@ -24,6 +24,7 @@ class Rules:
         self._rules = tuple(rules)
         self._by_name = {rule.name: rule for rule in self._rules}
         self._by_ledger_name = {rule.ledger_name: rule for rule in self._rules}
+        self._by_any_name = {name: rule for rule in self._rules for name in rule.renamed_from} | self._by_name
         self._index = RuleIndex(rule for rule in self._rules if rule.enabled)
 
     def __iter__(self) -> Iterator[Rule]:
@@ -40,28 +41,49 @@ class Rules:
         """Return the rule whose entries are kept under a name, None when there is none (any more)."""
         return self._by_ledger_name.get(name)
 
+    def called(self, name: str) -> Rule | None:
+        """Return the rule that a person means by a name, its present or a former one; None when there is none."""
+        return self._by_any_name.get(name)
+
+    def present_name(self, ledger_name: str) -> str:
+        """Return what the rule is called now whose entries are kept under a name; the same where it is gone."""
+        rule = self._by_ledger_name.get(ledger_name)
+        return rule.name if rule else ledger_name
+
     @cached_property
     def fingerprint(self) -> str:
-        """Return what changes whenever other arrivals may match, or match otherwise: 32 hex digits."""
+        """Return what changes whenever other arrivals may match, or match otherwise: 32 hex digits.
+
+        What a match starts and what it is told do not count, nor what becomes of overwrites and of failed runs.
+        """
         said = [
             {
                 "names": [rule.name, rule.ledger_name],
-                "path": rule.path.text,
+                "path": [type(rule.path).__name__, rule.path.text],
                 "exclude": [template.text for template in rule.exclude],
                 "conditions": repr(rule.conditions),
                 "policies": [rule.also, rule.enabled, str(rule.mode)],
             }
             for rule in self._rules
         ]
-        return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()[:32]
+        return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
 
     def contenders(self, arrival: Arrival) -> tuple[Rule, ...]:
-        """Return every enabled rule that the arrival's path is for, whatever the others and its conditions say."""
-        full_path = arrival.full_path
+        """Return every rule that the arrival's path is for, whatever the others, its conditions and `enabled` say.
+
+        It is for one of these that the arrival was taken before, if it was: when rules change places, when one is
+        disabled or has other conditions, another of them wins. Unlike `match` it does not depend on their order.
+        """
         if is_system_container(arrival.container):
             return ()
-        found = self._index.candidates(full_path)
+        full_path = arrival.full_path
+        found = self._whole_index.candidates(full_path)
         return tuple(rule for rule in found if not isinstance(rule.match(full_path), Mismatch))
+
+    @cached_property
+    def _whole_index(self) -> RuleIndex:
+        """The index with disabled rules too; made when first asked for, as an event never asks."""
+        return self._index if all(rule.enabled for rule in self._rules) else RuleIndex(self._rules)
 
     def match(self, arrival: Arrival) -> tuple[Match, ...]:
         """Return the matches of an arrival in the order of the file: any number with `also`, at most one without.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from shared.rules_file.condition_reader import BLOB_TYPES, CONDITION_KEYS
 from shared.rules_file.defaults_reader import DEFAULTS_KEYS
 from shared.rules_file.examples import EXAMPLES_KEYS, GIVEN, GIVEN_KEYS
+from shared.rules_file.failure_reader import MOST_RETRIES, RETRIES
 from shared.rules_file.job_reader import JOB_KEYS
 from shared.rules_file.parameter_reader import MOST_DBT_COMMANDS, PIPELINE_KEYS
 from shared.rules_file.reader import FILE_KEYS, RULE_KEYS, STANDARD_PARAMETERS, parse_rules
@@ -19,7 +20,9 @@ __all__ = [
     "GIVEN_KEYS",
     "JOB_KEYS",
     "MOST_DBT_COMMANDS",
+    "MOST_RETRIES",
     "PIPELINE_KEYS",
+    "RETRIES",
     "RULE_KEYS",
     "STANDARD_PARAMETERS",
     "parse_rules",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from shared.containers import is_system_container
+from shared.containers import is_system_container, keeper_of
 from shared.model import ENTRY_PARAMETER
 from shared.parameters import Locations
 from shared.path_template import Captures, Mismatch
@@ -50,7 +50,8 @@ def _check_match(reader: NodeReader, rules: Rules, rule: Rule, example: Example)
         reader.fault(f"{shown(path.value)} does not match: {'; '.join(unmet)}.", path)
         return
     if is_system_container(arrival.container):
-        reader.fault(f"{shown(arrival.container)} is kept by Azure for itself; nothing matches there.", path)
+        container = arrival.container
+        reader.fault(f"{shown(container)} is kept by {keeper_of(container)} for itself; nothing matches there.", path)
         return
     if rule.enabled and (fault := _taken(rules.match(arrival), rule)):
         reader.fault(f"{shown(path.value)} {fault}", path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,17 +14,19 @@ from shared.rules_file.condition_reader import CONDITION_KEYS, read_conditions
 from shared.rules_file.defaults_reader import Defaults, read_defaults, read_mode, read_on_overwrite
 from shared.rules_file.example_checks import check_examples
 from shared.rules_file.examples import Examples, read_examples
+from shared.rules_file.failure_reader import read_on_failure
 from shared.rules_file.job_reader import read_job
+from shared.rules_file.name_reader import RuleNames
 from shared.rules_file.node_reader import NodeReader
 from shared.rules_file.parameter_checks import ParameterChecks
 from shared.rules_file.parameter_reader import DEFAULT_KINDS, merged, read_kinds, values_of
 from shared.rules_file.path_reader import read_exclude, read_path
-from shared.wording import shown
 from shared.yaml_source import nodes, read_yaml
 
 FILE_KEYS = ("version", "defaults", "rules")
 RULE_KEYS = (
     "name",
+    "renamed_from",
     "description",
     "path",
     "regex",
@@ -35,6 +36,7 @@ RULE_KEYS = (
     "enabled",
     "mode",
     "on_overwrite",
+    "on_failure",
     "job",
     *KINDS,
     "examples",
@@ -44,7 +46,6 @@ STANDARD_PARAMETERS = {"file_path": "{blob.uri}", "triggered_by": "{triggered_by
 _STANDARD: Mapping[str, Value] = {
     "notebook_params": {name: ParameterTemplate.parse(text) for name, text in STANDARD_PARAMETERS.items()}
 }
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
 def parse_rules(text: str, source: str) -> Rules:
@@ -63,7 +64,7 @@ class _RulesReader:
         self._nodes = reader
         self._defaults = Defaults()
         self._checks = ParameterChecks(reader, {}, {})
-        self._lines: dict[str, int] = {}  # where each rule's name stands
+        self._names = RuleNames(reader)
 
     def read(self, root: nodes.Node) -> Rules:
         mapping = self._nodes.mapping(root, "the file", such_as="`version: 1` and `rules:`")
@@ -74,6 +75,7 @@ class _RulesReader:
         self._defaults = read_defaults(self._nodes, fields.get("defaults"))
         self._checks = ParameterChecks(self._nodes, self._defaults.kinds, self._defaults.volumes)
         read = [self._rule(node) for node in self._rule_nodes(mapping, fields.get("rules"))]
+        self._names.check()
         pairs = [pair for pair in read if pair]
         rules = Rules(rule for rule, _ in pairs)
         for rule, examples in pairs:
@@ -103,7 +105,7 @@ class _RulesReader:
             return None
         fields = self._nodes.fields(mapping, RULE_KEYS, "a rule")
         self._note_missing(mapping, fields)
-        name = self._name(fields.get("name"))
+        name, renamed_from = self._names.read(fields)
         path = read_path(self._nodes, fields)
         job = read_job(self._nodes, fields.get("job"))
         parameters = self._parameters(mapping, fields, path, name)
@@ -113,6 +115,7 @@ class _RulesReader:
             return None
         rule = Rule(
             name=name,
+            renamed_from=renamed_from,
             path=path,
             job=job,
             parameters=parameters,
@@ -134,6 +137,7 @@ class _RulesReader:
             "enabled": reader.boolean(fields["enabled"], "enabled") if "enabled" in fields else True,
             "mode": read_mode(reader, fields.get("mode"), defaults.mode),
             "on_overwrite": read_on_overwrite(reader, fields.get("on_overwrite"), defaults.on_overwrite),
+            "on_failure": read_on_failure(reader, fields.get("on_failure"), defaults.on_failure),
         }
 
     def _note_missing(self, mapping: nodes.Mapping, fields: Mapping[str, nodes.Node]) -> None:
@@ -141,22 +145,6 @@ class _RulesReader:
             if key not in fields and not (key == "path" and "regex" in fields):
                 message = f"`{key}` is missing: every rule has `name`, `path` (or `regex`) and `job`."
                 self._nodes.fault(message, mapping)
-
-    def _name(self, node: nodes.Node | None) -> str:
-        text = self._nodes.text(node, "name") if node else None
-        if text is None:
-            return ""
-        if not _NAME.fullmatch(text.value):
-            self._nodes.fault(
-                f"{shown(text.value)} cannot name a rule: use 1 to 63 lower-case letters, digits, `-` and `_`, "
-                "a letter or digit first.",
-                text,
-            )
-        elif first := self._lines.get(text.value):
-            self._nodes.fault(f"A rule called {shown(text.value)} is already on line {first}.", text)
-        else:
-            self._lines[text.value] = text.line
-        return text.value
 
     def _parameters(
         self, mapping: nodes.Mapping, fields: Mapping[str, nodes.Node], path: PathPattern | None, rule: str

@@ -16,12 +16,14 @@ from typer.testing import CliRunner
 
 from cli.explain.command import explain
 from cli.explain.path_history import entries_of_path
+from cli.explain.report import Report, show_as_json
 from shared import wiring
 from shared.jobs import frozen_body
 from shared.model import Arrival, Source, entry_key, run_token
 from shared.settings import read_settings
 from shared.wiring import Service
-from tests.fakes.arrivals import arrival
+from tests.fakes.arrivals import arrival, entry
+from tests.fakes.manual_clock import START
 from tests.fakes.world import ENVIRONMENT, RULES, World
 
 TEXT = """
@@ -142,6 +144,45 @@ def test_facts_that_parameters_tell_are_asked_for(rules: str) -> None:
     assert json.loads(found["request"])["notebook_params"]["what"] == what
     assert {"--size", "--content-type"} < set(found["needs"])
     assert json.loads(filled["request"])["notebook_params"]["what"] == "10000 text/csv <from the event>"
+
+
+def test_renamed_rule_is_kept_under_its_first_name(configured: str) -> None:
+    """What the run is told of its entry is what the ledger keeps it by; people are told the former names."""
+    text = Path(configured).read_text(encoding="utf-8").replace("name: crm,", "name: crm, renamed_from: [sap, r3],")
+    before = hit(configured, "crm", "landing/crm/2026-11-22/a.csv", "--etag", "0x8D")
+    Path(configured).write_text(text, encoding="utf-8")
+
+    after = hit(configured, "crm", "landing/crm/2026-11-22/a.csv", "--etag", "0x8D")
+    _, output = invoke("landing/crm/2026-11-22/a.csv", "--rules", configured)
+
+    (_, match) = wiring.load_rules(Path(configured)).match(
+        arrival("crm/2026-11-22/a.csv", version="0x8D", account=read_settings(ENVIRONMENT).landing.account)
+    )
+    told = json.loads(after["request"])["notebook_params"]["landfall_entry"]
+    assert told == entry_key("r3", match.arrival)
+    assert told != json.loads(before["request"])["notebook_params"]["landfall_entry"]
+    assert (after["renamed_from"], after["ledger_name"]) == (["sap", "r3"], "r3")
+    assert "It was called r3, then sap before; the ledger keeps it as r3 (`renamed_from`)." in output
+
+
+@pytest.mark.parametrize(
+    ("policy", "told", "says"),
+    [
+        ("record", "record", ""),
+        ("{rerun: 1}", {"rerun": 1}, "A run that fails in a way that may pass is started again, at most once"),
+        ("{repair: 3}", {"repair": 3}, "A run that fails in a way that may pass is repaired, at most 3 times"),
+    ],
+)
+def test_what_becomes_of_failures_is_told(rules: str, policy: str, told: object, says: str) -> None:
+    """A rule that runs files again says so, and how often; one that only records says nothing of it."""
+    text = Path(rules).read_text(encoding="utf-8").replace("name: crm,", f"name: crm, on_failure: {policy},")
+    Path(rules).write_text(text, encoding="utf-8")
+
+    found = hit(rules, "crm", "landing/crm/2026-11-22/a.csv")
+    _, output = invoke("landing/crm/2026-11-22/a.csv", "--rules", rules)
+
+    assert found["on_failure"] == told
+    assert (says in output) if says else ("on_failure" not in output)
 
 
 def test_undecided_condition_names_its_option(rules: str) -> None:
@@ -371,6 +412,16 @@ async def test_ledger_shows_what_became_of_a_path() -> None:
     assert [entry.arrival.version for entry in newest] == [second.version]
     assert [entry.arrival.version for entry in both] == [second.version, first.version]
     assert nothing == []
+
+
+def test_entries_of_a_renamed_rule_are_shown_under_its_present_name(capsys: pytest.CaptureFixture[str]) -> None:
+    """People read what the rule is called now; scripts get the ledger's name too."""
+    report = Report(full_path="landing/crm/a.csv", entries=[entry("r3")], present_names={"r3": "crm"}, now=START)
+
+    show_as_json(report)
+
+    (told,) = json.loads(capsys.readouterr().out)["ledger"]
+    assert (told["rule"], told["ledger_name"]) == ("crm", "r3")
 
 
 class _Tables:

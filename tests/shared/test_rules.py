@@ -99,6 +99,17 @@ def test_system_containers_match_nothing(container: str) -> None:
     ] * 2
 
 
+def test_containers_of_landfall_match_nothing() -> None:
+    """What Landfall moves about by itself starts nothing either, and the explanation says whose it is."""
+    rules = Rules([rule("all", "**")])
+
+    assert matched(rules, "landfall-dead-letters/a") == []
+    assert rules.contenders(arrival("landfall-dead-letters/a")) == ()
+    assert [said.reason for said in rules.explain("landfall-dead-letters/a")] == [
+        "Landfall keeps the container `landfall-dead-letters` for itself"
+    ]
+
+
 def test_rules_are_found_by_name_and_kept_in_order() -> None:
     """The rules are those given, in their order, and a name that is gone is None."""
     given_rules = [rule("b", "landing/b"), rule("a", "landing/a")]

@@ -27,7 +27,7 @@ from shared.path_template import (
     parser,
 )
 from shared.path_template.date_format import WIDTHS
-from shared.rules import Mode, OnOverwrite, problem
+from shared.rules import FailureAction, Mode, OnOverwrite, Rules, problem
 from shared.rules.run_parameters import CONFLICTS, KINDS, LIMITED_KINDS, SIZE_LIMIT
 from shared.rules_file import parameter_checks, parse_rules, sizes
 from shared.yaml_source import reader
@@ -36,7 +36,7 @@ DOCUMENT = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding=
 
 
 # What a block of one of these kinds says is of the YAML above it.
-SAID_OF_YAML = ("faults", "starts", "sends")
+SAID_OF_YAML = ("faults", "starts", "sends", "ledger", "contenders")
 VERBS = ("matches", "misses", "undecided")
 LOCATIONS = Locations(
     account="account",
@@ -103,6 +103,7 @@ def run_yaml(block: Block) -> None:
         (path, names), facts = columns(line)
         started = " ".join(match.rule.name for match in rules.match(blob(path, facts)))
         assert (started or "nothing") == names, line
+    run_changes(block, rules)
     sends = block.said.get("sends", "").splitlines()
     for path, sent in zip(sends[::2], sends[1::2], strict=True):
         (match,) = rules.match(blob(path))
@@ -111,6 +112,18 @@ def run_yaml(block: Block) -> None:
             assert f"is not run: {fault}" == sent
         else:
             assert fields == json.loads(sent), path
+
+
+def run_changes(block: Block, rules: Rules) -> None:
+    """Each rule has the name in the ledger, and each blob the contenders, that are said below it."""
+    if ledger := block.said.get("ledger"):
+        assert [(rule.name, rule.ledger_name) for rule in rules] == [
+            tuple(line.split()) for line in ledger.splitlines()
+        ]
+    for line in block.said.get("contenders", "").splitlines():
+        (path, names), facts = columns(line)
+        found = " ".join(rule.name for rule in rules.contenders(blob(path, facts)))
+        assert (found or "nothing") == names, line
 
 
 def run_paths(match: Callable[[str], Captures | Mismatch], lines: list[str]) -> None:
@@ -229,6 +242,7 @@ def test_document_holds_examples_of_every_kind() -> None:
     assert said.count("faults") >= 11
     assert said.count("starts") >= 2
     assert said.count("sends") >= 3
+    assert (said.count("ledger"), said.count("contenders")) == (1, 1)
 
 
 def section(number: int) -> str:
@@ -267,7 +281,8 @@ def test_document_tells_every_word() -> None:
     rows = re.findall(r"^\| `(\w+)` \| .* \|$", section(8), re.MULTILINE)
     units = re.findall(r"`(\w+)`", section(6).partition("have a unit: ")[2].partition(" Both bounds")[0])
 
-    assert rows == ["on_overwrite", *OnOverwrite, "mode", *Mode]
+    assert rows == ["on_overwrite", *OnOverwrite, "on_failure", *FailureAction, "mode", *Mode]
+    assert f"from 1 to {rules_file.MOST_RETRIES}." in section(8)
     assert set(units) == set(sizes.UNITS)
     assert [f"`{word}`" in section(6) for word in rules_file.BLOB_TYPES] == [True] * 3
     assert set(

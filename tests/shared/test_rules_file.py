@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shared.errors import RulesError
 from shared.model import JobReference
 from shared.path_template import RegexTemplate
-from shared.rules import Conditions, Mode, OnOverwrite, Rule
+from shared.rules import Conditions, FailureAction, Mode, OnFailure, OnOverwrite, Rule
 from shared.rules_file import STANDARD_PARAMETERS, parse_rules
 
 MALFORMED = (Path(__file__).parent / "malformed_rules.txt").read_text(encoding="utf-8")
@@ -173,6 +173,39 @@ def test_options_are_kept() -> None:
     rule = only_rule("enabled: false", "also: true", "mode: shadow", "on_overwrite: alert")
 
     assert (rule.enabled, rule.also, rule.mode, rule.on_overwrite) == (False, True, Mode.SHADOW, OnOverwrite.ALERT)
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("record", OnFailure()),
+        ("{rerun: 1}", OnFailure(FailureAction.RERUN, 1)),
+        ("{repair: 10}", OnFailure(FailureAction.REPAIR, 10)),
+    ],
+)
+def test_failures_are_run_again_so_often(written: str, kept: OnFailure) -> None:
+    """A rule says what becomes of failed runs, and how often; also one that is a shadow, for when it runs."""
+    assert only_rule(f"on_failure: {written}").on_failure == kept
+    assert only_rule(f"on_failure: {written}", "mode: shadow").on_failure == kept
+
+
+def test_default_for_failures_holds_where_a_rule_says_nothing() -> None:
+    """The file's word holds for all rules but those that have their own; without either, failures are recorded."""
+    text = """
+version: 1
+defaults: {on_failure: {rerun: 2}}
+rules:
+  - {name: silent, path: "landing/a", job: {id: 1}}
+  - {name: careful, path: "landing/b", job: {id: 1}, on_failure: {repair: 3}}
+  - {name: final, path: "landing/c", job: {id: 1}, on_failure: record}
+"""
+
+    assert [rule.on_failure for rule in parse_rules(text, "rules.yaml")] == [
+        OnFailure(FailureAction.RERUN, 2),
+        OnFailure(FailureAction.REPAIR, 3),
+        OnFailure(),
+    ]
+    assert only_rule("").on_failure == OnFailure()
 
 
 def test_conditions_are_kept() -> None:

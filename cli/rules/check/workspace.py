@@ -12,6 +12,7 @@ from shared.clock import Clock, Deadline, SystemClock
 from shared.errors import JobsUnknown, SettingsError
 from shared.jobs import JobsClient, create_credentials, create_http_client
 from shared.jobs.api import Call, JobsApi
+from shared.jobs.pacing import Pacing
 from shared.model import JobReference
 from shared.settings import DatabricksSettings, Settings, read_settings
 
@@ -65,6 +66,7 @@ async def open_workspace(settings: DatabricksSettings, clock: Clock | None = Non
     credentials = create_credentials(settings, http, clock)
     client = JobsClient(http, settings, credentials, clock)
     try:
-        yield Workspace(client, JobsApi(http, settings, credentials, clock, random.SystemRandom()), clock)
+        api = JobsApi(http, settings, credentials, clock, random.SystemRandom(), Pacing(clock, settings.rate_percent))
+        yield Workspace(client, api, clock)
     finally:
         await client.aclose()

@@ -11,9 +11,10 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.output import out, shortened, show_table, talk
+from cli.output import out, shortened, show_table, talk, visible
 from cli.rules.diff.decisions import Change, Decision, differing_parameters
 from cli.rules.diff.differences import Difference, Tally, compare
+from cli.rules.diff.name_changes import NameChange, name_changes
 from cli.rules.diff.sources import Arrivals, from_ledger, from_listing, from_paths
 from cli.rules.text_input import STANDARD_INPUT, read_input
 from cli.unusable import unusable_exits
@@ -45,7 +46,8 @@ def diff(
 ) -> None:
     """Show which arrivals NEW would route differently than OLD, by the code that routes them in production.
 
-    Exit status 0 without differences, 1 with some, 2 when something cannot be used.
+    It also tells which rules would lose their entries because of their names. Exit status 0 without differences, 1 with
+    some, 2 when something cannot be used.
     """
     opener = _opener(ledger, paths, is_listing=listing)
     if [old, new, paths].count(STANDARD_INPUT) > 1:
@@ -58,12 +60,13 @@ def diff(
 
     with unusable_exits():
         rules = _rules(old), _rules(new)
-        tally = asyncio.run(_tally(*rules, opener, limit, _write_difference if json else keep))
+        tally, names = asyncio.run(_compared(*rules, opener, limit, _write_difference if json else keep))
     if json:
-        _write({"counts": {change.value: tally.counts[change] for change in Change}})
+        told = [{"level": each.level, "rule": each.rule, "says": each.says} for each in names]
+        _write({"counts": {change.value: tally.counts[change] for change in Change}, "names": told})
     else:
-        _show(tally, rows)
-    raise typer.Exit(1 if tally.differing else 0)
+        _show(tally, rows, names)
+    raise typer.Exit(1 if tally.differing or names else 0)
 
 
 def _opener(ledger: str, paths: str, *, is_listing: bool) -> _Opener:
@@ -85,7 +88,9 @@ def _rules(name: str) -> Rules:
     return parse_rules(read_input(name), "standard input" if name == STANDARD_INPUT else name)
 
 
-async def _tally(old: Rules, new: Rules, opener: _Opener, limit: int, tell: Callable[[Difference], None]) -> Tally:
+async def _compared(
+    old: Rules, new: Rules, opener: _Opener, limit: int, tell: Callable[[Difference], None]
+) -> tuple[Tally, list[NameChange]]:
     tally = Tally()
     with talk.status("Comparing ...") as status:
         async with (
@@ -98,10 +103,10 @@ async def _tally(old: Rules, new: Rules, opener: _Opener, limit: int, tell: Call
                 if tally.total == limit:
                     talk.print(f"Stopped at --limit {limit}: there may be more arrivals.")
                     break
-    return tally
+    return tally, name_changes(old, new, arrivals.seen)
 
 
-def _show(tally: Tally, rows: list[Difference]) -> None:
+def _show(tally: Tally, rows: list[Difference], names: list[NameChange]) -> None:
     if rows:
         table = [
             (shortened(row.arrival.full_path), row.change.value, _named(row.old), _named(row.new), _details(row))
@@ -111,6 +116,8 @@ def _show(tally: Tally, rows: list[Difference]) -> None:
         show_table("Arrivals that differ", columns, table, wide=("file", "old", "new", "what differs"))
     if tally.differing > len(rows):
         out.print(f"{tally.differing - len(rows):,} more are not shown; --show N shows more, --json all.")
+    for each in names:
+        out.print(f"{each.level}: {visible(each.says)}", soft_wrap=True)
     if not tally.total:
         out.print("There was no arrival to compare: this says nothing about the rules.")
         return
@@ -139,7 +146,7 @@ def _details(row: Difference) -> str:
 
 def _parameters(row: Difference) -> Iterator[tuple[str, str, str]]:
     for one, other in zip(row.old, row.new, strict=False):
-        if one.rule == other.rule:
+        if one.ledger_name == other.ledger_name:
             yield from differing_parameters(one, other)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from shared.model import ENTRY_PARAMETER, Arrival
 from shared.parameters import Locations
-from shared.rules import Match, Mode, OnOverwrite, Rules, problem
+from shared.rules import FailureAction, Match, Mode, OnOverwrite, Rules, problem
 from shared.rules.run_parameters import leaves
 
 # An entry's key is another under every rule; it says nothing about what a job is told.
@@ -32,7 +32,8 @@ class Change(StrEnum):
 class Decision:
     """What one rule makes of an arrival that it matches."""
 
-    rule: str
+    rule: str = field(compare=False)
+    ledger_name: str  # the same for a rule that was renamed
     job: str
     parameters: Mapping[str, Any]  # run-now's fields
     handling: str  # what keeps the job from starting at once; "" when nothing does
@@ -50,7 +51,7 @@ def change_between(old: tuple[Decision, ...], new: tuple[Decision, ...]) -> Chan
     if not old or not new:
         return Change.LOST if old else Change.NEW
     pairs = [*zip(old, new, strict=False)]
-    if len(old) != len(new) or any(one.rule != other.rule for one, other in pairs):
+    if len(old) != len(new) or any(one.ledger_name != other.ledger_name for one, other in pairs):
         return Change.RULE
     if any(one.job != other.job for one, other in pairs):
         return Change.JOB
@@ -78,12 +79,15 @@ def handling_of(match: Match, fields: Mapping[str, Any]) -> Iterator[str]:
         yield f"held for {rule.conditions.min_age}"
     if rule.on_overwrite is not OnOverwrite.RUN:
         yield f"a new version of a known file: {rule.on_overwrite}"
+    if rule.on_failure.action is not FailureAction.RECORD:
+        yield f"a failed run: {rule.on_failure.action}, at most {rule.on_failure.most}"
 
 
 def _decision(match: Match, locations: Locations) -> Decision:
     fields = match.render(locations, _SAME_KEY)
     return Decision(
         rule=match.rule.name,
+        ledger_name=match.rule.ledger_name,
         job=str(match.rule.job),
         parameters=_without_entry(fields),
         handling="; ".join(handling_of(match, fields)),

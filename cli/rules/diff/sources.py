@@ -27,6 +27,7 @@ class Arrivals:
 
     each: AsyncIterator[Arrival]
     locations: Locations
+    seen: frozenset[str] | None = None  # the names by which the ledger keeps rules; None where it is not asked
 
 
 @asynccontextmanager
@@ -52,9 +53,10 @@ async def from_listing(old: Rules, new: Rules) -> AsyncIterator[Arrivals]:
 async def from_ledger(old: Rules, new: Rules, window: timedelta) -> AsyncIterator[Arrivals]:
     """Give the arrivals that have entries of any rule."""
     async with _service() as service:
-        names = {rule.name for rules in (old, new) for rule in rules} | set(await service.bookkeeping.standings())
+        seen = frozenset(await service.bookkeeping.standings())
+        names = seen.union(rule.ledger_name for rules in (old, new) for rule in rules)
         async with aclosing(arrivals_recorded(service.entries, names, service.clock.now(), window)) as each:
-            yield Arrivals(each, wiring.locations(service.settings.landing))
+            yield Arrivals(each, wiring.locations(service.settings.landing), seen)
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from cli.rules.language.terms import Term, both, negation
 from cli.rules.language.undecided import TooComplex, Undecided
 from cli.rules.language.words import shortest_word
 from shared.containers import is_system_container
-from shared.events import CREATED, RENAMED, UNCOMMITTED_APIS
+from shared.events import CREATED, DIRECTORY_RENAMED, RENAMED, UNCOMMITTED_APIS
 from shared.path_template import Captures
 from shared.rules import Rule
 from shared.wording import shown
@@ -127,7 +127,9 @@ def _surplus(found: SubscriptionFilter, tightest: SubscriptionFilter) -> Iterato
     if path is not None:
         yield Drift(kind=Kind.WIDER, says="it lets files through that the tightest filter does not", path=path)
     takes_all = found.takes_type("any other")
-    others = [name for name in found.event_types if not tightest.takes_type(name)]
+    # One that carries renamed directories beside files is as good as two subscriptions.
+    known = {DIRECTORY_RENAMED.lower()}
+    others = [name for name in found.event_types if not tightest.takes_type(name) and name.lower() not in known]
     if others or takes_all:
         names = "events of every type" if takes_all else " and ".join(map(shown, others))
         yield Drift(kind=Kind.WIDER, says=f"it lets {names} through, which start nothing")

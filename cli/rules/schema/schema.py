@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cli.rules.schema import texts
-from shared.rules import Mode, OnOverwrite
+from shared.rules import FailureAction, Mode, OnOverwrite
 from shared.rules.run_parameters import CONFLICTS, LIST_KINDS, MAPPING_KINDS
 from shared.rules_file import (
     BLOB_TYPES,
@@ -22,7 +22,9 @@ from shared.rules_file import (
     GIVEN_KEYS,
     JOB_KEYS,
     MOST_DBT_COMMANDS,
+    MOST_RETRIES,
     PIPELINE_KEYS,
+    RETRIES,
     RULE_KEYS,
 )
 
@@ -31,6 +33,7 @@ Schema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 _TEXT: Schema = {"type": "string", "minLength": 1}
+_NAME: Schema = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,62}$"}
 _TEXTS: Schema = {"type": "array", "items": _TEXT}
 _SOME_TEXTS: Schema = {**_TEXTS, "minItems": 1, "uniqueItems": True}
 _ONE_OR_MORE: Schema = {"anyOf": [_TEXT, _SOME_TEXTS]}
@@ -88,7 +91,8 @@ def _rule() -> Schema:
 
 def _rule_keys() -> dict[str, Schema]:
     return {
-        "name": {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,62}$"},
+        "name": _NAME,
+        "renamed_from": {"anyOf": [_NAME, {**_SOME_TEXTS, "items": _NAME}]},
         "description": _TEXT,
         "path": {**_TEXT, "examples": ["landing/{source:crm|erp}/{date:%Y-%m-%d}/{name}.csv"]},
         "regex": {**_TEXT, "examples": ["landing/(?P<source>[a-z]+)-v[0-9]+\\.csv"]},
@@ -104,6 +108,7 @@ def _rule_keys() -> dict[str, Schema]:
         "enabled": {**_BOOLEAN, "default": True},
         "mode": {"enum": [mode.value for mode in Mode], "default": Mode.RUN.value},
         "on_overwrite": {"enum": [each.value for each in OnOverwrite], "default": OnOverwrite.RUN.value},
+        "on_failure": _on_failure(),
         "job": {"$ref": "#/$defs/job"},
         **dict.fromkeys(MAPPING_KINDS, _TEMPLATES),
         **{kind: {"type": "array", "items": {"type": "string"}} for kind in LIST_KINDS},
@@ -119,6 +124,13 @@ def _rule_keys() -> dict[str, Schema]:
         "only": _SOME_TEXTS,
         "examples": {"$ref": "#/$defs/examples"},
     }
+
+
+def _on_failure() -> Schema:
+    times: Schema = {"type": "integer", "minimum": 1, "maximum": MOST_RETRIES}
+    retries = {"type": "object", "properties": dict.fromkeys(RETRIES, times), "additionalProperties": False}
+    record = FailureAction.RECORD.value
+    return {"anyOf": [{"const": record}, {**retries, "minProperties": 1, "maxProperties": 1}], "default": record}
 
 
 def _volumes() -> Schema:

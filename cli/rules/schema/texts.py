@@ -8,7 +8,8 @@ FILE = {
     "rules": "The rules, tried in this order: the first that matches starts its job.",
 }
 RULE = {
-    "name": "1 to 63 lower-case letters, digits, - and _; unique in the file. Renaming a rule makes it a new one.",
+    "name": "1 to 63 lower-case letters, digits, - and _; unique in the file. Change it with `renamed_from`.",
+    "renamed_from": "What the rule was called before: one name, or several, the latest first. So it keeps its entries.",
     "description": "Text for people.",
     "path": "Which blobs the rule is for: container/folder/file with *, ?, ** and captures such as {name}, {name:**}, "
     "{number:int}, {source:crm|erp} and {date:%Y-%m-%d}.",
@@ -26,6 +27,8 @@ RULE = {
     "mode": "run: start the job. shadow: decide and record, and start nothing.",
     "on_overwrite": "What a new version of a known path does. run: start the job. ignore: record only. alert: record, "
     "and tell a person.",
+    "on_failure": "What becomes of a file whose run failed in a way that may pass. record: nothing. {rerun: 2}: it is "
+    "run again, at most twice. {repair: 2}: only what failed of the run is.",
     "job": "The job to start: by id, or by its unique name.",
     "notebook_params": "Parameters of the job's notebooks, with {captures} and {blob.uri} and the like.",
     "job_parameters": "Parameters of the job itself, with {captures} and {blob.uri} and the like.",

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given, reject, settings
 from hypothesis import strategies as st
 
 from cli.rules.language.dates import dates_of
@@ -28,6 +28,14 @@ def holds(term: Term, text: str) -> bool:
     for character in text:
         term = derivative(term, ord(character))
     return term.takes_nothing
+
+
+def found_word(term: Term) -> str | None:
+    """Return the shortest word of a language; an example of which the search takes too long is not looked at."""
+    try:
+        return shortest_word(term)
+    except TooComplex:
+        reject()
 
 
 # All paths of a few characters, to hold proofs against.
@@ -69,7 +77,7 @@ def test_shortest_word_is_matched(template: str) -> None:
     """The path that is found for a template is one that it takes."""
     (rule,) = rules_of(template)
 
-    word = shortest_word(at_least(rule))
+    word = found_word(at_least(rule))
 
     assert word is None or isinstance(rule.match(word), Captures)
 
@@ -81,7 +89,7 @@ def test_search_denies_no_shared_path(one: str, other: str) -> None:
     first, second = rules_of(one, other)
     shared = [path for path in ALL_SHORT if _both_take(first, second, path)]
 
-    word = shortest_word(both([at_most(first), at_most(second)]))
+    word = found_word(both([at_most(first), at_most(second)]))
 
     if shared:
         assert word is not None
@@ -94,7 +102,7 @@ def test_proof_of_containment_has_no_exception(one: str, other: str) -> None:
     """Where a template is proven to take all paths of another, no short path is the other's alone."""
     first, second = rules_of(one, other)
 
-    left = shortest_word(both([at_most(first), negation(at_least(second))]))
+    left = found_word(both([at_most(first), negation(at_least(second))]))
 
     if left is None:
         assert not [path for path in ALL_SHORT if _takes(first, path) and not _takes(second, path)]

@@ -73,6 +73,7 @@ def test_same_rules_differ_in_nothing(compared: Any) -> None:
         ("landing/crm/{name}.csv", "landing/hr/{name}.csv", "landing/crm/a.csv", "no longer matched"),
         ("landing/crm/{name}.csv", "landing/*/{name}.csv", "landing/erp/a.csv", "other rule"),
         ("name: crm, ", "name: customers, ", "landing/crm/a.csv", "other rule"),
+        ("name: crm, ", "name: customers, renamed_from: crm, ", "landing/crm/a.csv", "same"),
         ("job: {id: 7}", "job: {id: 6}", "landing/crm/a.csv", "other job"),
         (
             "job: {id: 7}",
@@ -84,6 +85,7 @@ def test_same_rules_differ_in_nothing(compared: Any) -> None:
         ("job: {id: 7}", "job: {id: 7}, mode: shadow", "landing/crm/a.csv", "other handling"),
         ("job: {id: 7}", "job: {id: 7}, min_age: 5m", "landing/crm/a.csv", "other handling"),
         ("job: {id: 7}", "job: {id: 7}, on_overwrite: alert", "landing/crm/a.csv", "other handling"),
+        ("job: {id: 7}", "job: {id: 7}, on_failure: {rerun: 2}", "landing/crm/a.csv", "other handling"),
         ("job: {id: 7}", "job: {id: 7}, content_type: text/csv", "landing/crm/a.csv", "other handling"),
         ("min_size: 100", "min_size: 10", "landing/big/a\t50", "newly matched"),
     ],

@@ -58,5 +58,5 @@ def test_every_option_of_the_document_exists() -> None:
 
     mentioned = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", own))
 
-    assert len(SESSIONS) == 5
+    assert len(SESSIONS) == 6
     assert mentioned - known == set()

@@ -25,7 +25,7 @@ from cli.rules.language.paths import at_most
 from cli.rules.language.terms import negation
 from cli.rules.language.undecided import Undecided
 from shared.containers import is_system_container
-from shared.events import CREATED, RENAMED, UNCOMMITTED_APIS, arrival_from
+from shared.events import CREATED, DIRECTORY_RENAMED, RENAMED, UNCOMMITTED_APIS, arrival_from
 from shared.model import Arrival, JobReference
 from shared.path_template import Captures, PathPattern, PathTemplate, RegexTemplate
 from shared.rules import Conditions, Rule, Rules, RunParameters
@@ -291,6 +291,18 @@ def test_wildcard_container_leaves_out_the_hosts_own() -> None:
 
     assert AdvancedFilter("subject", "StringNotBeginsWith", (HOST_CONTAINERS,)) in found.advanced
     assert is_system_container(HOST_CONTAINERS.removeprefix(HEAD))
+
+
+def test_renamed_directories_are_not_too_much() -> None:
+    """They start jobs: a filter that lets them through too is as good, and one that lets deletes through is not."""
+    found = filter_for("landing/**")
+    with_directories = replace(found, event_types=(*found.event_types, DIRECTORY_RENAMED))
+    with_deletes = replace(found, event_types=(*found.event_types, "Microsoft.Storage.BlobDeleted"))
+
+    assert drifts_of(with_directories, rules_for("landing/**"), is_hierarchical=True) == []
+    assert [each.kind for each in drifts_of(with_deletes, rules_for("landing/**"), is_hierarchical=True)] == [
+        Kind.WIDER
+    ]
 
 
 def test_unreadable_rule_is_proven_by_its_ends() -> None:

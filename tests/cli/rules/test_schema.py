@@ -39,6 +39,7 @@ FULL: dict[str, Any] = {
     "defaults": {
         "exclude": ["**/_tmp/**"],
         "on_overwrite": "alert",
+        "on_failure": {"rerun": 10},
         "mode": "shadow",
         "min_age": "5m",
         "volumes": {"landing": "/Volumes/main/raw/landing"},
@@ -47,6 +48,7 @@ FULL: dict[str, Any] = {
     "rules": [
         {
             "name": "full",
+            "renamed_from": ["fuller", "fullest"],
             "description": "Everything at once.",
             "path": "landing/{source:a|b}/{date:%Y-%m-%d}/*.csv",
             "exclude": ["**/.*"],
@@ -61,6 +63,7 @@ FULL: dict[str, Any] = {
             "enabled": True,
             "mode": "run",
             "on_overwrite": "ignore",
+            "on_failure": {"repair": 2},
             "job": {"id": 7},
             "job_parameters": {"file": "{blob.uri}", "empty": ""},
             "sql_params": {"day": "{date:%d}"},
@@ -216,6 +219,13 @@ def test_missing_key_is_refused_by_both(key: str) -> None:
         (("rules", 0, "job_parameters", "count"), 3),
         (("rules", 0, "pipeline_params", "refresh"), True),
         (("rules", 0, "notebook_params"), {"a": "b"}),
+        (("rules", 0, "renamed_from"), []),
+        (("rules", 0, "renamed_from"), ["a", "a"]),
+        (("rules", 0, "renamed_from"), "No Name"),
+        (("rules", 0, "on_failure"), "rerun"),
+        (("rules", 0, "on_failure"), {"rerun": 11}),
+        (("rules", 0, "on_failure"), {"rerun": 1, "repair": 1}),
+        (("defaults", "on_failure"), {}),
         (("rules", 0, "examples", "maybe"), []),
         (("rules", 0, "examples", "no_match"), {"landing/a": {"source": "a"}}),
         (("rules", 0, "examples", "match"), ["landing"]),
