@@ -78,8 +78,7 @@ class Redriver:
 
     async def settle(self, due: Sequence[Marker], deadline: Deadline) -> Counter[str]:
         """Read back the runs of the due entries that have one; return how many ended in which state."""
-        submitted = [marker for marker in due if marker.state is State.SUBMITTED]
-        return await self._each(submitted, self._settler.settle, deadline)
+        return await self._settler.settle_due(due, deadline)
 
     async def lend_a_hand(self, claims: Iterable[Claim], deadline: Deadline) -> Counter[str]:
         """Start a few overdue entries near those just claimed: recovery goes on even if the timer is dead.

@@ -66,6 +66,14 @@ CREATE TABLE outputs (
     document TEXT NOT NULL
 );
 
+-- A later table than the others: files of the same schema get it when they are opened.
+CREATE TABLE IF NOT EXISTS repairs (
+    id INTEGER PRIMARY KEY,
+    run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    created_at INTEGER NOT NULL,
+    before TEXT NOT NULL
+);
+
 -- A token outlives its run: a deleted run's token is an error and never a new run.
 CREATE TABLE tokens (token TEXT PRIMARY KEY, run_id INTEGER NOT NULL) WITHOUT ROWID;
 """
@@ -146,7 +154,9 @@ def _prepare(connection: sqlite3.Connection) -> None:
             connection.execute(statement)
         connection.execute("INSERT INTO ids (next) VALUES (?)", (FIRST_ID,))
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    elif version != SCHEMA_VERSION:
+    elif version == SCHEMA_VERSION:
+        connection.execute(next(each for each in _SCHEMA.split(";\n") if "EXISTS repairs" in each))
+    else:
         raise sqlite3.DatabaseError(f"it has schema {version}, and this version of Landfall knows {SCHEMA_VERSION}")
     connection.execute("COMMIT")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from starlette.responses import JSONResponse
 
-from localdev.workspace import errors, faults, job_endpoints, run_endpoints
+from localdev.workspace import errors, faults, job_endpoints, repair_endpoint, run_endpoints
 from localdev.workspace.endpoint import Call, Core, Endpoint
 from localdev.workspace.errors import ApiError
 from localdev.workspace.faults import FaultPlan
@@ -35,12 +35,12 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("GET", "jobs/runs/get-output"): run_endpoints.get_output,
     ("POST", "jobs/runs/cancel"): run_endpoints.cancel,
     ("POST", "jobs/runs/delete"): run_endpoints.delete,
+    ("POST", "jobs/runs/repair"): repair_endpoint.repair,
 }
 NOT_HERE_YET = frozenset(
     {
         ("POST", "jobs/update"),
         ("POST", "jobs/runs/submit"),
-        ("POST", "jobs/runs/repair"),
         ("POST", "jobs/runs/cancel-all"),
         ("GET", "jobs/runs/export"),
     }

@@ -52,6 +52,25 @@ def attempt_told_to_end(run: Run, attempt_id: int, ending: Ending) -> Run:
     return run.with_attempts(attempt.evolve(ending=ending))
 
 
+def repaired(run: Run, request: RunRequest, now: datetime, new_id: NewId) -> Run:
+    """Return an ended run with another attempt at each of its tasks that did not succeed, and new parameters."""
+    attempts = [
+        Attempt(
+            id=new_id(),
+            task_key=attempt.task_key,
+            number=attempt.number + 1,
+            first_id=attempt.first_id,
+            phase=Phase.BLOCKED,
+        )
+        for attempt in run.latest_attempts().values()
+        if attempt.outcome is None or not attempt.outcome.succeeded
+    ]
+    again = run.evolve(
+        phase=Phase.PENDING, request=request, admitted_at=now, ended_at=None, ending=None, outcome=None
+    ).with_attempts(*attempts)
+    return advanced(again, now, new_id)
+
+
 def started(run: Run, attempt_id: int, now: datetime) -> Run:
     """Return the run with the attempt's process about to start."""
     attempt = run.attempt(attempt_id)

@@ -179,3 +179,12 @@ class TaskOutput:
     error_trace: str | None = None
     logs: str | None = None  # of a Python task; the API has none for notebooks
     logs_truncated: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Repair:
+    """A repair of a run: its failed tasks once more."""
+
+    id: int
+    created_at: datetime
+    before: Mapping[str, Any]  # how the run had ended, as its repair history shows it

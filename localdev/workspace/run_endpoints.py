@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from localdev.workspace import lifecycle, paging, run_request, views
+from localdev.workspace import lifecycle, paging, repair_endpoint, run_request, views
 from localdev.workspace.database import milliseconds
 from localdev.workspace.endpoint import Call, Core
 from localdev.workspace.errors import invalid, job_missing, run_missing, wrong_state
@@ -45,7 +45,7 @@ def get(core: Core, call: Call) -> Document:
         return views.task_run_view(run, run.attempt(run_id), call.workspace, core.clock.now())
     view = views.run_view(run, call.workspace, core.clock.now())
     view["tasks"], rest = with_task_page(call, views.attempt_views(run, call.workspace, run.attempts))
-    return {**view, **rest}
+    return {**view, **rest, **repair_endpoint.with_history(core, call, run)}
 
 
 def list_all(core: Core, call: Call) -> Document:

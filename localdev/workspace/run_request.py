@@ -49,6 +49,15 @@ def read(body: Document) -> RunRequest:
     )
 
 
+def read_repair(body: Document, job_id: int) -> RunRequest:
+    """Return the parameters of runs/repair: those that it does not give are lost, whatever run-now was given.
+
+    https://github.com/apache/airflow/issues/64828
+    """
+    given = {name: body[name] for name in (*_MAPS, *_LISTS, "job_parameters") if name in body}
+    return read({**given, "job_id": job_id})
+
+
 def _token(fields: Fields) -> str | None:
     token = fields.text("idempotency_token")
     if len(token) > LONGEST_TOKEN:

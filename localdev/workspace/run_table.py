@@ -10,7 +10,7 @@ from typing import Any
 
 from localdev.workspace import job_settings
 from localdev.workspace.database import Database, milliseconds, moment
-from localdev.workspace.model import Attempt, Ending, Outcome, Phase, Run, RunRequest, TaskOutput
+from localdev.workspace.model import Attempt, Ending, Outcome, Phase, Repair, Run, RunRequest, TaskOutput
 
 _SEEN = "job_id IN (SELECT id FROM jobs WHERE NOT deleted)"
 
@@ -37,7 +37,7 @@ class RunTable:
             """INSERT INTO runs (id, job_id, settings, request, created_at, phase, admitted_at, ended_at, ending,
                outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET phase = excluded.phase,
                admitted_at = excluded.admitted_at, ended_at = excluded.ended_at, ending = excluded.ending,
-               outcome = excluded.outcome""",
+               outcome = excluded.outcome, request = excluded.request""",
             run.id,
             run.job_id,
             json.dumps(run.settings.document),
@@ -147,6 +147,23 @@ class RunTable:
         """Return what a task left behind; nothing as long as it runs."""
         row = self._database.row("SELECT document FROM outputs WHERE attempt_id = ?", attempt_id)
         return TaskOutput() if row is None else TaskOutput(**json.loads(row["document"]))
+
+    def add_repair(self, run_id: int, repair: Repair) -> None:
+        """Remember a repair of a run."""
+        self._database.change(
+            "INSERT INTO repairs (id, run_id, created_at, before) VALUES (?, ?, ?, ?)",
+            repair.id,
+            run_id,
+            milliseconds(repair.created_at),
+            json.dumps(repair.before),
+        )
+
+    def repairs(self, run_id: int) -> list[Repair]:
+        """Return the repairs of a run, the first at first."""
+        rows = self._database.rows("SELECT * FROM repairs WHERE run_id = ? ORDER BY id", run_id)
+        return [
+            Repair(id=row["id"], created_at=moment(row["created_at"]), before=json.loads(row["before"])) for row in rows
+        ]
 
     def add_token(self, token: str, run_id: int) -> None:
         """Remember which run a token started."""

@@ -76,6 +76,12 @@ def run_view(run: Run, workspace: Workspace, now: datetime) -> Document:
     return view
 
 
+def state_view(run: Run) -> Document:
+    """Return where a run stands, in the old words and the new."""
+    message = _queue_message(run)
+    return {"state": _state(run.phase, run.outcome, message), "status": _status(run.phase, run.outcome, message)}
+
+
 def attempt_views(run: Run, workspace: Workspace, attempts: tuple[Attempt, ...]) -> list[Document]:
     """Return attempts as the elements of a run's `tasks`."""
     return [_attempt_view(run, attempt, workspace) for attempt in attempts]

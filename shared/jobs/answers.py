@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shared.jobs.json_values import JsonObject, id_of, moment_of, object_of, objects_of, text_of, whole_of
-from shared.jobs.verdicts import state_message, state_words, verdict_of
+from shared.jobs.verdicts import is_active, state_message, state_words, termination_code, verdict_of
 from shared.model import Run
 
 _LONGEST_URL = 2_000
@@ -39,10 +39,11 @@ def run_of(answer: JsonObject) -> Run | None:
     run_id = id_of(answer.get("run_id"))
     if run_id is None:
         return None
+    repair = _latest_repair(answer)
     return Run(
         run_id=run_id,
         job_id=id_of(answer.get("job_id")),
-        verdict=verdict_of(answer),
+        verdict=None if is_active(repair) else verdict_of(answer),
         state=state_words(answer),
         message=state_message(answer),
         started_at=moment_of(answer.get("start_time")),
@@ -50,6 +51,8 @@ def run_of(answer: JsonObject) -> Run | None:
         page_url=_web_address(answer.get("run_page_url")),
         parameters=_parameters(answer),
         task_run_ids=_latest_task_runs(answer),
+        code=termination_code(answer),
+        latest_repair_id=id_of(repair.get("id")),
     )
 
 
@@ -107,6 +110,12 @@ def _latest_task_runs(answer: JsonObject) -> tuple[int, ...]:
         attempt = (whole_of(task.get("attempt_number")) or 0, run_id)
         latest[key] = max(latest.get(key, attempt), attempt)
     return tuple(run_id for _, run_id in latest.values())
+
+
+def _latest_repair(answer: JsonObject) -> JsonObject:
+    """Return the newest item of a run's repair history that is a repair; the original run is in it as well."""
+    repairs = [item for item in objects_of(answer.get("repair_history")) if id_of(item.get("id")) is not None]
+    return max(repairs, key=lambda item: whole_of(item.get("start_time")) or 0, default={})
 
 
 def _web_address(value: object) -> str:

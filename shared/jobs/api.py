@@ -17,6 +17,7 @@ from shared.jobs.credentials import Credentials
 from shared.jobs.failures import Failure, Remedy, failure_of, unanswered
 from shared.jobs.http_client import LONGEST_EXCHANGE, NO_ANSWER, USER_AGENT, exchange
 from shared.jobs.json_values import JsonObject, parse_object
+from shared.jobs.pacing import Pacing
 from shared.jobs.retry_pace import RetryPace
 from shared.settings import DatabricksSettings
 
@@ -45,6 +46,7 @@ class JobsApi:
         credentials: Credentials,
         clock: Clock,
         randomness: random.Random,
+        pacing: Pacing,
     ) -> None:
         self._http = http
         self._host = settings.host
@@ -52,6 +54,7 @@ class JobsApi:
         self._credentials = credentials
         self._clock = clock
         self._randomness = randomness
+        self._pacing = pacing
         self._urls: dict[tuple[str, str], httpx.URL] = {}
         self._headers = httpx.Headers()
         self._headers_token = ""
@@ -83,12 +86,15 @@ class JobsApi:
         fetch_token = self._credentials.token
         while True:
             token = await self._in_time(fetch_token, call, deadline)
+            await self._pacing.take(call.path, deadline)
             outcome = await self._attempt(call, version, token, deadline)
             if not isinstance(outcome, Failure):
                 self._version = version
                 return outcome
             if isinstance(outcome.error, JobsUnknown):
                 doubts.append(outcome.error)
+            elif isinstance(outcome.error, JobsBusy) and outcome.error.status:  # throttled, and not out of reach
+                self._pacing.pause(call.path, outcome.error.retry_after)
             if outcome.remedy is Remedy.OLDER_API and version != OLDEST_VERSION:
                 # https://github.com/databricks/databricks-sdk-py/issues/922
                 version = OLDEST_VERSION

@@ -30,7 +30,7 @@ _CREATION_QUOTA = re.compile(r"already \d+ jobs created in past")
 _HTML_MESSAGES = tuple(re.compile(rf"<{tag}>([^<]*)", re.IGNORECASE) for tag in ("pre", "title"))
 _THROTTLED = re.compile(r"COULD_NOT_ACQUIRE_LOCK|RPC token bucket limit has been exceeded")
 _RUN_NOW = "jobs/run-now"
-_PATHS_OF_A_RUN = frozenset({"jobs/runs/get", "jobs/runs/get-output", "jobs/runs/cancel"})
+_PATHS_OF_A_RUN = frozenset({"jobs/runs/get", "jobs/runs/get-output", "jobs/runs/cancel", "jobs/runs/repair"})
 
 _SAME_TOKEN = "The same token is sent again later; if a run was started, Databricks answers with that run."  # noqa: S105 - a sentence
 _ASK_AGAIN = "It is asked again later."

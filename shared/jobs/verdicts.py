@@ -51,6 +51,19 @@ def verdict_of(run: JsonObject) -> Verdict | None:
     return next((_VERDICTS[code] for code in codes if code in _VERDICTS), Verdict.FAILED)
 
 
+def is_active(run: JsonObject) -> bool:
+    """Tell whether a run, or an item of its repair history, is in a state that is known to go on."""
+    return _standing(run) in _ACTIVE
+
+
+def termination_code(run: JsonObject) -> str:
+    """Return the code by which a run has ended, "TIMEDOUT" for a time-out; "" while it is active."""
+    if _standing(run) not in _TERMINAL:
+        return ""
+    codes = list(_codes(run))
+    return "TIMEDOUT" if "TIMEDOUT" in codes else next(iter(codes), "")
+
+
 def state_words(run: JsonObject) -> str:
     """Return Databricks' own words for a run's state, "TERMINATED/SUCCESS"; "" when it gave none."""
     standing = _standing(run)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from shared.clock import Clock, Deadline
-from shared.errors import JobMissing, JobsError
+from shared.errors import JobMissing, JobsError, JobsRefused
 from shared.jobs import RunOutput
 from shared.model import Run, RunRequest, Verdict
+
+PAGE = 25
 
 
 class FakeDatabricks:
@@ -21,10 +23,13 @@ class FakeDatabricks:
         self._clock = clock
         self._tokens: dict[str, int] = {}
         self._failures: list[tuple[JobsError, bool]] = []
+        self._repair_failures: list[tuple[JobsError, bool]] = []
         self.jobs = {"ETL": 7}
         self.runs: dict[int, Run] = {}
         self.errors: dict[int, str] = {}  # of tasks' runs: run 101 has the tasks 1011 and 1012
         self.sent: list[RunRequest] = []
+        self.repairs: list[tuple[int, int]] = []  # (run id, repair id), those that took place
+        self.forgotten: set[int] = set()  # runs that listings leave out
         self.calls: Counter[str] = Counter()
         self.unreadable: JobsError | None = None
         self.on_call: Callable[[], None] = lambda: None  # when run-now is called, or a job looked up
@@ -34,10 +39,19 @@ class FakeDatabricks:
         """Make the next run-now calls fail, before they have any effect or after it."""
         self._failures += [(error, after)] * times
 
+    def fail_next_repair(self, error: JobsError, *, times: int = 1, after: bool = False) -> None:
+        """Make the next repairs fail, before they have any effect or after it."""
+        self._repair_failures += [(error, after)] * times
+
     def end(self, run_id: int, verdict: Verdict, state: str = "TERMINATED/SUCCESS") -> None:
-        """End a run."""
+        """End a run, with the termination code that stands behind the slash."""
         self.runs[run_id] = replace(
-            self.runs[run_id], verdict=verdict, state=state, ended_at=self._clock.now(), message="as told"
+            self.runs[run_id],
+            verdict=verdict,
+            state=state,
+            code=state.partition("/")[2],
+            ended_at=self._clock.now(),
+            message="as told",
         )
 
     async def run_now(self, request: RunRequest, deadline: Deadline) -> int:
@@ -57,13 +71,38 @@ class FakeDatabricks:
             raise error
         return run_id
 
-    async def get_run(self, run_id: int, deadline: Deadline) -> Run | None:
+    async def get_run(self, run_id: int, deadline: Deadline, *, history: bool = False) -> Run | None:
         """Return a run, or None when it is not known."""
         del deadline
         self.calls["get_run"] += 1
         if self.unreadable:
             raise self.unreadable
-        return self.runs.get(run_id)
+        run = self.runs.get(run_id)
+        return run if run is None or history else replace(run, latest_repair_id=None)
+
+    async def repair_run(
+        self, run_id: int, request: RunRequest, latest_repair_id: int | None, deadline: Deadline
+    ) -> int:
+        """Repair an ended run, if its last repair is named; see the note on runs/repair in JobsClient."""
+        del request, deadline
+        self.calls["repair_run"] += 1
+        error, after = self._repair_failures.pop(0) if self._repair_failures else (None, False)
+        if error and not after:
+            raise error
+        run = self.runs[run_id]
+        if run.verdict is None:
+            raise JobsRefused("The run is in progress.")
+        if run.latest_repair_id != latest_repair_id:
+            raise JobsRefused("The latest repair ID needs to be provided in order to create a new repair")
+        repair_id = 9001 + len(self.repairs)
+        self.repairs.append((run_id, repair_id))
+        self.runs[run_id] = replace(
+            run, verdict=None, state="RUNNING", code="", message="", ended_at=None, latest_repair_id=repair_id
+        )
+        self.on_answer()
+        if error:
+            raise error
+        return repair_id
 
     async def get_output(self, task_run_id: int, deadline: Deadline) -> RunOutput:
         """Return the output that a test has given a task's run."""
@@ -77,13 +116,26 @@ class FakeDatabricks:
         self, job_id: int, deadline: Deadline, *, started_after: datetime | None = None
     ) -> AsyncIterator[Run]:
         """Yield the job's runs, newest first."""
-        del deadline
-        self.calls["list_runs"] += 1
-        if self.unreadable:
-            raise self.unreadable
-        for run in sorted(self.runs.values(), key=lambda run: -run.run_id):
-            if run.job_id == job_id and (not started_after or (run.started_at and run.started_at >= started_after)):
+        async for page in self.list_run_pages(job_id, deadline, started_after=started_after):
+            for run in page:
                 yield run
+
+    async def list_run_pages(
+        self, job_id: int, deadline: Deadline, *, started_after: datetime | None = None
+    ) -> AsyncGenerator[Sequence[Run], None]:
+        """Yield the job's runs, newest first and without their tasks and repairs; each page is a call."""
+        del deadline
+        found = [
+            replace(run, task_run_ids=(), latest_repair_id=None)
+            for run in sorted(self.runs.values(), key=lambda run: -run.run_id)
+            if run.job_id == job_id and (not started_after or (run.started_at and run.started_at >= started_after))
+            if run.run_id not in self.forgotten
+        ]
+        for start in range(0, max(1, len(found)), PAGE):
+            self.calls["list_runs"] += 1
+            if self.unreadable:
+                raise self.unreadable
+            yield found[start : start + PAGE]
 
     async def find_job(self, name: str, deadline: Deadline) -> int:
         """Return the id of the only job of this name."""

@@ -62,6 +62,7 @@ async def test_run_is_parsed_into_our_own_type(server: ScriptedServer, jobs: Job
         page_url="https://adb-1.azuredatabricks.net/?o=1#job/7/run/455644833",
         parameters={"file_path": "crm/é.csv", "landfall_entry": "ab12", "stage": "prod", "region": "eu"},
         task_run_ids=(12, 14),
+        code="RUN_EXECUTION_ERROR",
     )
     assert server.received[0].target == "/api/2.2/jobs/runs/get?run_id=455644833"
 

@@ -1,0 +1,32 @@
+"""Door: POST /api/databricks -> run hints. Opened by Databricks' job notifications, which carry a password.
+
+Anonymous for the host, because a notification destination sends no function key but Basic authentication; the
+password is DATABRICKS_WEBHOOK_SECRET, and without one the door is shut.
+"""
+
+from __future__ import annotations
+
+import azure.functions as func
+
+from shared import logs, wiring
+from shared.errors import LandfallError
+
+http_databricks_door = func.Blueprint()
+
+# By shared.settle.Received, which is not imported: the app's start would pay for the Jobs client.
+_STATUS = {"shut": 404, "stranger": 401, "too-large": 413, "ignored": 200, "looked": 200}
+
+
+@http_databricks_door.route(route="databricks", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+async def http_databricks(req: func.HttpRequest) -> func.HttpResponse:
+    """Settle the run that a notification names; answers 200 to all that show the password, theirs or not."""
+    service = wiring.service()
+    try:
+        received = await service.run_hints.receive(
+            req.headers.get("authorization", ""), req.get_body(), service.dispatch_deadline()
+        )
+    except LandfallError as error:
+        logs.warning("hint.failed", reason=error)
+        return func.HttpResponse(status_code=503)
+    headers = {"WWW-Authenticate": 'Basic realm="landfall"'} if received == "stranger" else {}
+    return func.HttpResponse(status_code=_STATUS[received], headers=headers)

@@ -1,0 +1,68 @@
+"""jobs/runs/repair, and the repair history of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from localdev.workspace import lifecycle, run_request, views
+from localdev.workspace.database import milliseconds
+from localdev.workspace.endpoint import Call, Core
+from localdev.workspace.errors import invalid, not_supported, run_missing, wrong_state
+from localdev.workspace.json_fields import LARGEST_ID, Document, Fields
+from localdev.workspace.model import Repair, Run
+
+
+def repair(core: Core, call: Call) -> Document:
+    """Run the failed tasks of an ended run again; a run with repairs wants the last one's id, and each is taken once.
+
+    https://docs.databricks.com/api/azure/workspace/jobs/repairrun, https://github.com/databricks/databricks-sdk-py/issues/157
+    """
+    fields = Fields(call.body)
+    run_id = fields.identifier("run_id")
+    if fields.has("rerun_tasks") or not fields.flag("rerun_all_failed_tasks"):
+        raise not_supported("runs/repair without rerun_all_failed_tasks")
+    with core.store.transaction():
+        run = core.store.runs.get_seen(run_id)
+        if run is None or run.id != run_id:
+            raise run_missing(run_id)
+        repairs = core.store.runs.repairs(run_id)
+        _check(run, repairs, fields.whole_number("latest_repair_id", 0, most=LARGEST_ID))
+        request = run_request.read_repair(call.body, run.job_id)
+        new = Repair(id=core.store.new_id(), created_at=core.clock.now(), before=_item(run, repairs))
+        core.store.runs.add_repair(run_id, new)
+        core.store.save_run(lifecycle.repaired(run, request, core.clock.now(), core.store.new_id), run)
+    core.scheduler.notice(run_id)
+    return {"repair_id": new.id}
+
+
+def with_history(core: Core, call: Call, run: Run) -> Document:
+    """Return the field that holds a run's repair history, where it is asked for."""
+    if not call.flag("include_history"):
+        return {}
+    repairs = core.store.runs.repairs(run.id)
+    return {"repair_history": [*(dict(repair.before) for repair in repairs), _item(run, repairs)]}
+
+
+def _check(run: Run, repairs: Sequence[Repair], latest: int) -> None:
+    if run.is_active:
+        raise wrong_state(f"Run {run.id} is active and cannot be repaired.")
+    if latest != (repairs[-1].id if repairs else 0):
+        raise invalid("The latest repair ID needs to be provided in order to create a new repair")
+    if run.outcome is not None and run.outcome.succeeded:
+        raise invalid(f"Run {run.id} has no failed tasks.")
+
+
+def _item(run: Run, repairs: Sequence[Repair]) -> Document:
+    """Return the newest part of a run's history: its last repair, or the run itself as it was at first."""
+    state = views.state_view(run)
+    end = 0 if run.ended_at is None else milliseconds(run.ended_at)
+    if not repairs:
+        return {"type": "ORIGINAL", "start_time": milliseconds(run.created_at), "end_time": end, **state}
+    newest = repairs[-1]
+    return {
+        "type": "REPAIR",
+        "id": newest.id,
+        "start_time": milliseconds(newest.created_at),
+        "end_time": end,
+        **state,
+    }
