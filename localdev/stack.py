@@ -19,7 +19,7 @@ from typing import Any, Self
 from localdev.azurite import Azurite
 from localdev.child_process import ChildNotStarted, ChildProcess, supervised
 from localdev.ports import free_port
-from localdev.stack_setup import check_jobs, create_containers, create_jobs, run_first_pass
+from localdev.stack_setup import DEAD_LETTER_CONTAINER, check_jobs, create_containers, create_jobs, run_first_pass
 from shared.errors import LandfallError
 from shared.rules import Rules
 from shared.settings import SETTINGS
@@ -36,6 +36,9 @@ LOCAL_SETTINGS = {
     "RECONCILE_SCHEDULE": "*/10 * * * * *",
     "RECONCILE_GRACE": "30s",
     "SETTLE_INTERVAL": "1s",
+    "SWEEP_QUEUE": "landfall-sweep",
+    "AzureFunctionsJobHost__extensions__queues__maxPollingInterval": "00:00:01",
+    "DEAD_LETTER_CONTAINER": DEAD_LETTER_CONTAINER,
 }
 
 
@@ -154,7 +157,8 @@ class Stack:
         extra = {"LANDING_CONNECTION": self.azurite.connection_string}
         url = self._launch("workspace", supervised("localdev.workspace", *arguments), extra)
         create_jobs(url, token, self.options.jobs)
-        return {"DATABRICKS_HOST": url, "DATABRICKS_TOKEN": token}
+        # The local workspace has no limits; its tasks are what takes time.
+        return {"DATABRICKS_HOST": url, "DATABRICKS_TOKEN": token, "DATABRICKS_RATE_PERCENT": "10000"}
 
     def _host_command(self, port: int) -> list[str]:
         if self.options.host == "func":
@@ -183,6 +187,7 @@ class Stack:
             *("--containers", "" if "" in watched else ",".join(sorted(watched))),
             *("--schema", self.options.schema),
             *("--time-scale", str(self.options.time_scale)),
+            *("--dead-letter-container", DEAD_LETTER_CONTAINER),
             *("--plan", str(plan)),
             *("--summary-json", str(self.options.state / "events.json")),
         )

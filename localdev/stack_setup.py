@@ -21,6 +21,7 @@ from shared.rules import Rule
 FIRST_PASS_SECONDS = 60.0
 CHECK_SECONDS = 5.0
 RESULTS_CONTAINER = "curated"
+DEAD_LETTER_CONTAINER = "landfall-dead-letters"
 
 
 class SetupFailed(LandfallError):
@@ -28,8 +29,9 @@ class SetupFailed(LandfallError):
 
 
 def create_containers(connection_string: str, rules: Iterable[Rule]) -> None:
-    """Create the landing containers that the rules name, and the one for results. Safe to repeat."""
-    names = {rule.path.container for rule in rules if rule.path.container} | {RESULTS_CONTAINER}
+    """Create the landing containers that the rules name, those for results and for dead letters. Safe to repeat."""
+    named = {rule.path.container for rule in rules if rule.path.container}
+    names = named | {RESULTS_CONTAINER, DEAD_LETTER_CONTAINER}
     with BlobServiceClient.from_connection_string(connection_string) as service:
         for name in sorted(names):
             try:
@@ -116,7 +118,7 @@ async def _passed(environment: Mapping[str, str], since: datetime, deadline: flo
             if (
                 last
                 and datetime.fromisoformat(last["started_at"]) >= since
-                and {rule.name for rule in await service.rule_book.current()} <= set(standings)
+                and {rule.ledger_name for rule in await service.rule_book.current()} <= set(standings)
             ):
                 return True
             await asyncio.sleep(0.1)

@@ -31,7 +31,7 @@ class SimulatorOptions:
     concurrency: int = 16  # requests to the webhook at a time
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     answer_timeout: float | None = None  # None: Event Grid's 30 s, scaled, but long enough for a healthy app
-    dead_letter_container: str | None = "event-dead-letters"  # None: what is given up on is gone, Azure's default
+    dead_letter_container: str | None = "landfall-dead-letters"  # None: what is given up on is gone, Azure's default
     rates: FaultRates = field(default_factory=FaultRates)
     seed: int | None = None  # None: chosen, and logged
     handshake_patience: float = 60.0

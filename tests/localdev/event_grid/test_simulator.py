@@ -238,7 +238,7 @@ async def test_hopeless_event_ends_as_a_dead_letter(stage: Stage, own_azurite: O
         await drained(simulator)
         counters = await drained(simulator)  # with another look: the dead letter itself raises nothing
 
-    dead = service.get_container_client("event-dead-letters")
+    dead = service.get_container_client("landfall-dead-letters")
     (path,) = [blob.name async for blob in dead.list_blobs()]
     (letter,) = json.loads(await (await dead.download_blob(path)).readall())
     assert counters == {"published": 1, "failed_attempts": 3, "dead_lettered": 1}

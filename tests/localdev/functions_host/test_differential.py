@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from localdev.functions_host import EmbeddedHost, datums
 from localdev.functions_host.errors import AppNotLoadable
 from localdev.functions_host.schedules import parse_schedule
+from shared.wiring import APP_ROOT
 from tests.localdev.functions_host.microsoft_worker import MicrosoftWorker
 from tests.localdev.functions_host.sample import EVENTS, FOLDER, SETTINGS
 from tests.localdev.functions_host.signature_apps import APPS, SignatureApp
@@ -111,6 +112,21 @@ def test_the_worker_is_there() -> None:
     """Where the worker can be installed it is: these tests do not pass for want of it."""
     theirs = MicrosoftWorker()
     theirs.close()
+
+
+async def test_landfall_itself_loads_in_both() -> None:
+    """Microsoft's worker finds the same functions in our own app as our host does, none of them in error."""
+    sample = json.loads((APP_ROOT / "local.settings.sample.json").read_text("utf-8"))["Values"]
+    theirs = MicrosoftWorker()
+
+    loaded = await theirs.load(APP_ROOT)
+    theirs.close()
+
+    with EmbeddedHost(APP_ROOT, sample) as ours:
+        names = {name for name, function in ours.functions.items() if function.runs}
+    assert not loaded.refused
+    assert names == set(loaded.bindings)
+    assert json.loads(loaded.bindings["on_sweep_shard"][0])["queueName"] == "%SWEEP_QUEUE%"
 
 
 @pytest.mark.parametrize("app", [pytest.param(app, id=app.name) for app in APPS])

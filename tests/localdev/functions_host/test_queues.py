@@ -6,23 +6,26 @@ import asyncio
 import base64
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from azure.core.exceptions import ResourceNotFoundError
+from azure.functions.meta import Datum
 from azure.storage.queue.aio import QueueServiceClient
 
 from localdev.azurite import Azurite
-from localdev.functions_host import EmbeddedHost
+from localdev.functions_host import EmbeddedHost, queue_listener
 from localdev.functions_host.datums import event_grid_datum
 from localdev.functions_host.host_options import MessageEncoding, QueueOptions
 from localdev.functions_host.in_flight import InFlight
 from localdev.functions_host.queue_listener import QueueListener
 from localdev.functions_host.queue_messages import poison_queue
+from shared.clock import SystemClock
 from shared.secret import Secret
 from shared.storage_connection import StorageConnection
 from tests.fakes.manual_clock import ManualClock
@@ -264,6 +267,88 @@ async def test_message_stays_hidden_while_its_function_runs(azurite: Azurite) ->
         await asyncio.wait([listening])
         left = (await queue.get_queue_properties()).approximate_message_count
 
+    assert left == 0
+
+
+async def test_hosts_share_a_queue(azurite: Azurite) -> None:
+    """Of several hosts on one queue each message runs in one, once, and none of them takes what it cannot run yet."""
+    name = f"q{secrets.token_hex(6)}"
+    wanted = {f"shard {number}" for number in range(24)}
+    taken: tuple[list[str], list[str]] = ([], [])
+    both = asyncio.Event()
+    busy: dict[int, int] = {0: 0, 1: 0}
+    most: dict[int, int] = {0: 0, 1: 0}
+
+    def poller(number: int) -> asyncio.Task[None]:
+        async def run(datum: Datum, _: object) -> bool:
+            taken[number].append(datum.value)
+            busy[number] += 1
+            most[number] = max(most[number], busy[number])
+            if all(taken):
+                both.set()
+            await asyncio.wait_for(both.wait(), 20)
+            busy[number] -= 1
+            return True
+
+        options = QueueOptions(batch_size=1, new_batch_threshold=1, message_encoding=MessageEncoding.NONE)
+        listener = QueueListener(
+            azurite.connection, name, options=options, run=run, in_flight=InFlight(), clock=SystemClock()
+        )
+        return asyncio.create_task(listener.listen())
+
+    async with QueueServiceClient.from_connection_string(azurite.connection_string) as service:
+        queue = await service.create_queue(name)
+        for text in wanted:
+            await queue.send_message(text)
+        pollers = [poller(0), poller(1)]
+
+        async def done() -> bool:
+            return not (await queue.get_queue_properties()).approximate_message_count
+
+        await until_done(done)
+        for listening in pollers:
+            listening.cancel()
+        await asyncio.wait(pollers)
+
+    assert sorted(taken[0] + taken[1]) == sorted(wanted)
+    assert all(taken)
+    assert max(most.values()) <= 2
+
+
+async def test_message_of_a_host_that_died_goes_to_another(azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a host had received when it was killed is received anew once its time is up, and counts as tried before."""
+    monkeypatch.setattr(queue_listener, "_HIDDEN", timedelta(seconds=1))
+    name = f"q{secrets.token_hex(6)}"
+    tries: list[tuple[str, int]] = []
+    options = QueueOptions(message_encoding=MessageEncoding.NONE)
+
+    def poller(who: str, in_flight: InFlight, *, hangs: bool) -> asyncio.Task[None]:
+        async def run(_: object, metadata: Mapping[str, Datum]) -> bool:
+            tries.append((who, int(metadata["DequeueCount"].value)))
+            await asyncio.Event().wait() if hangs else None
+            return True
+
+        listener = QueueListener(
+            azurite.connection, name, options=options, run=run, in_flight=in_flight, clock=SystemClock()
+        )
+        return asyncio.create_task(listener.listen())
+
+    async with QueueServiceClient.from_connection_string(azurite.connection_string) as service:
+        queue = await service.create_queue(name)
+        await queue.send_message("shard")
+        dying = InFlight()
+        first = poller("the one that dies", dying, hangs=True)
+        await until(lambda: len(tries) == 1)
+        first.cancel()
+        await dying.drain(0)
+        await asyncio.wait([first])
+        second = poller("another", InFlight(), hangs=False)
+        await until(lambda: len(tries) == 2)
+        second.cancel()
+        await asyncio.wait([second])
+        left = (await queue.get_queue_properties()).approximate_message_count
+
+    assert tries == [("the one that dies", 1), ("another", 2)]
     assert left == 0
 
 
