@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -39,8 +39,15 @@ def show_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, wide: Sequence[str]) -> None:
-    """Write a table; `wide` names the columns that may be folded, the others are shown whole.
+def show_table(
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    wide: Sequence[str],
+    numbers: Container[str] = NUMBERS,
+) -> None:
+    """Write a table; `wide` names the columns that may be folded, `numbers` those that stand to the right.
 
     What blobs are called cannot colour it or break its lines.
     """
@@ -54,11 +61,27 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[objec
         padding=(0, 1, 0, 0),
     )
     for column in columns:
-        numeric = column in NUMBERS or column.startswith("s to")
+        numeric = column in numbers or column.startswith("s to")
         table.add_column(column, justify="right" if numeric else "left", overflow="fold", no_wrap=column not in wide)
     for row in rows:
         table.add_row(*(cell(value) for value in row))
     out.print(table)
+
+
+def show_facts(title: str, facts: Iterable[tuple[str, object]]) -> None:
+    """Write what is known of one thing, a line for each: its name and its value."""
+    grid = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in facts:
+        grid.add_row(visible(name), cell(value))
+    say(title, style="bold")
+    out.print(grid)
+
+
+def say(text: str, style: str = "") -> None:
+    """Write a line of data for people; nothing in it is obeyed as markup or as an escape sequence."""
+    out.print(visible(text), style=style, soft_wrap=True)
 
 
 def cell(value: object) -> str:

@@ -15,6 +15,7 @@ from cli.demo.plan import PLAN, fault_plan
 from cli.demo.play import Player
 from cli.demo.report import Report, report_of
 from cli.output import out, show_json, show_table, talk
+from cli.status.wording import percent
 from localdev.stack import Stack, StackOptions
 from shared.wiring import APP_ROOT
 
@@ -99,7 +100,8 @@ def _show(report: Report, *, json: bool) -> None:
     ]
     columns = ("file", "rule", "found by", "run", "result", "s to start", "s to result", "what happened to it")
     show_table("What landed in the container `landing`", columns, rows, wide=("file", "what happened to it"))
-    out.print("\n" + ", ".join(f"{name} {number}" for name, number in report.totals.items()))
+    rate = "" if report.missed_rate is None else f", missed-event rate {percent(report.missed_rate)}"
+    out.print("\n" + ", ".join(f"{name} {number}" for name, number in report.totals.items()) + rate)
     for fault in report.faults:
         out.print(f"NOT AS EXPECTED: {fault}", style="red", markup=False)
     if not report.faults:

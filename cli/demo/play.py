@@ -49,6 +49,7 @@ class Outcome:
     runs: Mapping[str, int]  # how many runs Databricks has of each entry: the truth
     duplicates: int
     missed: int
+    missed_rate: float | None  # of all arrivals that were found by event or sweep; None where there were none
 
 
 class Player:
@@ -130,8 +131,9 @@ class Player:
             dropped=self._dropped,
             entries=self._entries,
             runs=await self._runs(service),
-            duplicates=sum(rule.duplicates for rule in status.rules),
-            missed=sum(rule.missed for rule in status.rules),
+            duplicates=status.totals.duplicates,
+            missed=status.totals.missed,
+            missed_rate=status.totals.missed_events["24h"].rate,
         )
 
     @staticmethod

@@ -31,6 +31,7 @@ class Report:
 
     rows: tuple[Row, ...]
     totals: dict[str, int]
+    missed_rate: float | None
     faults: tuple[str, ...]
 
 
@@ -48,6 +49,7 @@ def report_of(outcome: Outcome) -> Report:
     return Report(
         rows=tuple(_row(one, outcome.entries.get(one.key or "")) for one in outcome.dropped),
         totals=totals,
+        missed_rate=outcome.missed_rate,
         faults=tuple(_faults(outcome, totals)),
     )
 

@@ -34,7 +34,9 @@ def perfect() -> Outcome:
                 run_started_at=START + timedelta(seconds=1),
                 settled_at=START + timedelta(seconds=2),
             )
-    return Outcome(dropped=dropped, entries=entries, runs=dict.fromkeys(entries, 1), duplicates=2, missed=2)
+    return Outcome(
+        dropped=dropped, entries=entries, runs=dict.fromkeys(entries, 1), duplicates=2, missed=2, missed_rate=2 / 14
+    )
 
 
 def test_perfect_demo_has_no_faults() -> None:
@@ -50,6 +52,7 @@ def test_perfect_demo_has_no_faults() -> None:
         "lost": 0,
         "run twice": 0,
     }
+    assert report.missed_rate == 2 / 14
     assert report.rows[0].seconds_to_result == 2.0
 
 
