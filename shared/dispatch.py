@@ -24,7 +24,7 @@ from shared.errors import (
     LedgerConflict,
     LedgerError,
 )
-from shared.holds import Holds
+from shared.holds import RUNS_REPLACED, Finding, Holds, may_have_changed
 from shared.job_directory import JobDirectory
 from shared.jobs import frozen_body
 from shared.landing import Landing, with_md5
@@ -42,6 +42,8 @@ BLIND_REPETITION = timedelta(hours=24)
 MOST_LOOKUPS = 2
 # With less time than this a request is not begun: its answer would be lost, and the next pass has all its time.
 LEAST_SECONDS = 1.0
+# A look at the blob must leave time for the request, and an unfinished copy is asked about less and less often.
+LOOK_SECONDS = 5.0
 
 
 class Jobs(RunLister, Protocol):
@@ -81,14 +83,14 @@ class Dispatcher:
         """Return a new entry as it is best claimed; asks nobody and writes nothing.
 
         That is leased with its request frozen, so that run-now may follow at once and the claim is the only round
-        trip before it. Otherwise PENDING: due later when its rule is held back, due now when its job must be looked
-        up first, for a claim never waits for Databricks.
+        trip before it. Otherwise PENDING: due later when its rule is held back, due now when its job or its blob must
+        be looked up first, for a claim waits for nobody.
         """
         holding = self._breakers.holding(entry.rule)
         if holding:
             return entry.evolve(due_at=holding.until, reason=holding.reason)
         job_id = self._directory.known(entry.job)
-        if job_id is None or deadline.remaining() < LEAST_SECONDS:
+        if job_id is None or deadline.remaining() < LEAST_SECONDS or self._may_have_changed(entry):
             return entry
         return self._leased(entry, job_id)
 
@@ -101,7 +103,7 @@ class Dispatcher:
             return entry
         if entry.first_sent_at and self._clock.now() - entry.first_sent_at >= BLIND_REPETITION:
             return await self._look_up(entry, deadline)
-        if entry.state is State.HELD:
+        if entry.state is State.HELD or self._may_have_changed(entry):
             return await self._release(entry, deadline)
         return await self._send_again(entry, deadline)
 
@@ -122,6 +124,9 @@ class Dispatcher:
         finally:
             learning.cancel()
 
+    def _may_have_changed(self, entry: Entry) -> bool:
+        return may_have_changed(entry, self._clock.now(), self._settings.reconcile_grace)
+
     async def _job_id(self, entry: Entry, deadline: Deadline) -> int:
         return entry.request.job_id if entry.request else await self._directory.resolve(entry.job, deadline)
 
@@ -133,7 +138,7 @@ class Dispatcher:
             request=entry.request or self._frozen(entry, job_id),
             first_sent_at=entry.first_sent_at or now,
             due_at=now + self._settings.dispatch_lease,
-            reason="",
+            reason=_remark(entry),
         )
 
     def _frozen(self, entry: Entry, job_id: int) -> RunRequest:
@@ -151,7 +156,7 @@ class Dispatcher:
             run_id=run_id,
             arrival=arrival,
             due_at=now + self._settings.settle_interval,
-            reason="",
+            reason=_remark(entry),
         )
 
     async def _unstarted(self, entry: Entry, error: JobsError) -> Entry:
@@ -163,7 +168,7 @@ class Dispatcher:
         now = self._clock.now()
         changes: dict[str, object] = {
             "attempts": entry.attempts + 1,
-            "reason": error.message[:500],
+            "reason": "; ".join(filter(None, (_remark(entry), error.message)))[:500],
             "due_at": now + self._delay(entry.attempts),
         }
         match error:
@@ -205,16 +210,30 @@ class Dispatcher:
         return await self.send(leased, deadline)
 
     async def _release(self, entry: Entry, deadline: Deadline) -> Entry:
-        """Start an entry whose waiting is over, or close it when its file has not waited for it."""
+        """Start an entry that had to wait, or close it when its file has not waited for it.
+
+        Where Blob Storage cannot tell, the entry waits on: it is claimed, so nothing is lost.
+        """
         now = self._clock.now()
         try:
-            result = await self._holds.closing(entry)
-        except LandfallError as error:
-            return await self._recorded(entry, due_at=now + FIRST_DELAY, reason=error.message[:500])
-        if result is None:
-            return await self._send_again(entry, deadline)
-        logs.fact("entry.settled", result=result, **entry.log_fields())
-        return await self._recorded(entry, state=State.SETTLED, result=result, due_at=None, settled_at=now)
+            async with asyncio.timeout(min(LOOK_SECONDS, deadline.remaining())):
+                found = await self._holds.look(entry)
+        except (LandfallError, TimeoutError) as error:
+            reason = error.message if isinstance(error, LandfallError) else "Blob Storage did not answer in time"
+            return await self._recorded(entry, due_at=now + FIRST_DELAY, reason=reason[:500])
+        if found.is_unfinished:
+            wait = min(max((now - entry.claimed_at) / 4, FIRST_DELAY), LONGEST_DELAY)
+            return await self._recorded(entry, due_at=now + wait, reason=found.reason)
+        if found.result is None:
+            if found.reason:
+                logs.warning("arrival.replaced", reason=found.reason, **entry.log_fields())
+            return await self._send_again(entry, deadline, reason=found.reason)
+        return await self._closed(entry, found)
+
+    async def _closed(self, entry: Entry, found: Finding) -> Entry:
+        logs.fact("entry.settled", result=found.result, reason=found.reason, **entry.log_fields())
+        changes = {"state": State.SETTLED, "result": found.result, "reason": found.reason}
+        return await self._recorded(entry, **changes, due_at=None, settled_at=self._clock.now())
 
     async def _look_up(self, entry: Entry, deadline: Deadline) -> Entry:
         """Look for the run of an entry whose request has been repeated for long, by our own parameter (rule R5).
@@ -240,6 +259,11 @@ class Dispatcher:
         """Return how long to wait after so many failed attempts: full jitter, so that a storm spreads out."""
         longest: timedelta = min(FIRST_DELAY * 2 ** min(attempts, 10), LONGEST_DELAY)
         return longest * (0.5 + self._randomness.random() / 2)
+
+
+def _remark(entry: Entry) -> str:
+    """Return what must be told of an entry for as long as there is nothing else to tell."""
+    return RUNS_REPLACED if entry.reason.startswith(RUNS_REPLACED) else ""
 
 
 def _unrecorded(entry: Entry, error: LedgerError) -> Entry:

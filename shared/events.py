@@ -1,4 +1,4 @@
-"""Event Grid payload -> Arrival. Pure, total: whatever comes in, each event becomes an Arrival or an Ignored.
+"""Event Grid payload -> Arrival. Pure, total: each event becomes an Arrival, a SubtreeMoved or an Ignored.
 
 Both schemas are read (Event Grid and CloudEvents 1.0), one object or an array. The container and the name come
 from `subject`, verbatim: `data.url` is unreliable for odd names
@@ -20,6 +20,7 @@ from shared.model import Arrival, Source, normalised_etag
 
 CREATED = "Microsoft.Storage.BlobCreated"
 RENAMED = "Microsoft.Storage.BlobRenamed"
+DIRECTORY_RENAMED = "Microsoft.Storage.DirectoryRenamed"
 
 # These two announce an empty file that is still being written; its commit (FlushWithClose, SftpCommit) follows.
 # A deny-list, because an allow-list would silently drop the files of every operation that Azure adds.
@@ -27,6 +28,9 @@ UNCOMMITTED_APIS = frozenset({"CreateFile", "SftpCreate"})
 
 LONGEST_NAME = 2048  # Blob Storage allows 1,024 characters; twice that is not a blob but an attack on the ledger
 LONGEST_ETAG = 128
+_DAMAGED = "the name was damaged on its way (U+FFFD or half a surrogate pair): left to the sweep"
+# Renamed files keep their times, so that a sweep takes them for old ones.
+_DAMAGED_DIRECTORY = f"{_DAMAGED.partition(':')[0]}: ask for a backfill below the directory"
 _SUBJECT = re.compile(r"/?blobServices/default/containers/([^/]+)/blobs/(.+)", re.DOTALL)
 _ACCOUNT = re.compile(r"/storageAccounts/([^/]+)$", re.IGNORECASE)
 _STORAGE_HOST = re.compile(r"([^.]+)\.(?:blob|dfs)\.")
@@ -42,7 +46,26 @@ class Ignored:
     event_id: str = ""
 
 
-def read_events(body: str, received_at: datetime) -> Iterator[Arrival | Ignored]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubtreeMoved:
+    """A directory got its name: all files below it have arrived, and no event tells of any of them.
+
+    They keep their ETags and times, so that they look as old as they are; hence they are listed by their prefix.
+    """
+
+    account: str  # "" when none is named
+    container: str
+    prefix: str  # the directory's new name, verbatim, with the `/` that ends it
+    moved_at: datetime
+    event_id: str
+
+    @property
+    def full_path(self) -> str:
+        """Return `container/prefix`."""
+        return f"{self.container}/{self.prefix}"
+
+
+def read_events(body: str, received_at: datetime) -> Iterator[Arrival | SubtreeMoved | Ignored]:
     """Yield what each event of a body says, in order. Never raises for what the body holds.
 
     `received_at` (aware UTC) stands in for an event time that is missing, unreadable or in the future.
@@ -54,7 +77,7 @@ def read_events(body: str, received_at: datetime) -> Iterator[Arrival | Ignored]
         return
     for event in payload if isinstance(payload, list) else [payload]:
         if isinstance(event, dict):
-            yield arrival_from(event, received_at)
+            yield subtree_from(event, received_at) or arrival_from(event, received_at)
         else:
             yield Ignored(reason=f"an event must be a JSON object, this is a {type(event).__name__}")
 
@@ -86,6 +109,31 @@ def arrival_from(event: Mapping[str, Any], received_at: datetime) -> Arrival | I
     )
 
 
+def subtree_from(event: Mapping[str, Any], received_at: datetime) -> SubtreeMoved | Ignored | None:
+    """Return what one event about a renamed directory says; None for every other event.
+
+    Its subject is the new name, as is a renamed file's. SFTP calls both operations `SftpRename`, so that only the
+    type of the event tells them apart: https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage
+    """
+    event_type = _text(event, "eventType") or _text(event, "type")
+    if event_type != DIRECTORY_RENAMED:
+        return None
+    subject, event_id, data = _text(event, "subject"), _text(event, "id"), event.get("data")
+    container, path = _place(subject)
+    reason = _reason_to_refuse(container, path)
+    if reason == _DAMAGED:
+        reason = _DAMAGED_DIRECTORY
+    if reason:
+        return Ignored(reason=reason, event_type=event_type, subject=subject, event_id=event_id)
+    return SubtreeMoved(
+        account=_account(event, data if isinstance(data, dict) else {}),
+        container=container,
+        prefix=path if path.endswith("/") else f"{path}/",
+        moved_at=_time(_text(event, "eventTime") or _text(event, "time"), received_at),
+        event_id=event_id,
+    )
+
+
 def _reason_to_ignore(event_type: str, subject: str, data: object) -> str:
     if event_type not in {CREATED, RENAMED}:
         return f"no new file: {event_type or 'the event has no type'}"
@@ -105,7 +153,7 @@ def _reason_to_refuse(container: str, path: str) -> str:
     if len(path) > LONGEST_NAME:
         return f"the name has {len(path)} characters, more than any blob's"
     if _is_damaged(container + path):
-        return "the name was damaged on its way (U+FFFD or half a surrogate pair): left to the sweep"
+        return _DAMAGED
     return ""
 
 
@@ -124,7 +172,7 @@ def _account(event: Mapping[str, Any], data: Mapping[str, Any]) -> str:
     if found:
         return found[1]
     try:
-        host = urlsplit(_text(data, "url")).hostname or ""
+        host = urlsplit(_text(data, "url") or _text(data, "destinationUrl")).hostname or ""
     except ValueError:
         return ""
     found = _STORAGE_HOST.match(host)

@@ -6,18 +6,31 @@ Events, sweeps and backfills all pass here: after the first line nobody can tell
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Protocol
 
 from shared import logs
 from shared.clock import Clock, Deadline
 from shared.dispatch import Dispatcher
+from shared.drafts import draft
 from shared.errors import LandfallError, LedgerError
-from shared.events import Ignored, read_events
+from shared.events import Ignored, SubtreeMoved, read_events
 from shared.landing import Landing
 from shared.ledger import Claim, Claimed, Entries
-from shared.model import Arrival, Entry, Result, Source, State, entry_key
+from shared.model import ABSENT, Arrival, Result, Source, State, entry_key
 from shared.parameters import Locations
 from shared.rule_book import RuleBook
-from shared.rules import Match, Mode, OnOverwrite, problem
+from shared.rules import Match, OnOverwrite
+
+
+class SubtreeBackfills(Protocol):
+    """Who takes in all files below a directory that was moved into place."""
+
+    async def ask_for_subtree(self, container: str, prefix: str, arrived_at: datetime, event_id: str) -> object:
+        """Write down, durably, that what lies below a prefix is to be claimed. Safe to repeat with one event's id.
+
+        Raises LedgerError: then it was not written down, and the event must come again.
+        """
 
 
 class Intake:
@@ -32,19 +45,24 @@ class Intake:
         landing: Landing,
         clock: Clock,
         locations: Locations,
+        grace: timedelta,
+        subtrees: SubtreeBackfills,
     ) -> None:
         self._rule_book = rule_book
         self._entries = entries
         self._dispatcher = dispatcher
         self._landing = landing
+        self._subtrees = subtrees
         self._clock = clock
         self._locations = locations
+        self._grace = grace
 
     async def receive(self, body: str, deadline: Deadline) -> list[Claim]:
         """Take in an Event Grid payload: every event ends as claims or as one log line saying why not (rule R7).
 
-        Raises the first LedgerError or BlobsUnavailable after all events have been tried: then Event Grid
-        delivers the payload again, and what was claimed meanwhile is a duplicate. Bad input never raises.
+        A renamed directory's files are claimed later; that they will be is written down. Raises the first LedgerError
+        or BlobsUnavailable after all events have been tried: then Event Grid delivers the payload again, and what was
+        claimed meanwhile is a duplicate. Bad input never raises.
         """
         claims: list[Claim] = []
         failures: list[LandfallError] = []
@@ -53,7 +71,12 @@ class Intake:
                 _log_ignored(found)
                 continue
             try:
-                claims += await self._receive_one(found, deadline)
+                if not self._is_watched(found):
+                    continue
+                if isinstance(found, SubtreeMoved):
+                    await self._receive_subtree(found)
+                else:
+                    claims += await self._receive_one(found, deadline)
             except LandfallError as error:
                 logs.error("event.failed", path=found.full_path, event=found.event_id, reason=error)
                 failures.append(error)
@@ -61,15 +84,41 @@ class Intake:
             raise failures[0]
         return claims
 
-    async def accept(self, arrival: Arrival, deadline: Deadline) -> list[Claim]:
+    async def accept(self, arrival: Arrival, deadline: Deadline, *, only: str | None = None) -> list[Claim]:
         """Claim an arrival for each rule that it matches and dispatch what is won.
 
-        Safe to repeat: a repeated arrival is a duplicate. Raises LedgerError; what Databricks says never raises.
+        `only` is the ledger name of a rule: then it is claimed for that one alone, if that one matches beside the
+        others. What comes late and another rule has had is not claimed. Safe to repeat: a repeated arrival is a
+        duplicate. Raises LedgerError or BlobsUnavailable; what Databricks says never raises.
         """
         matches = await self._matches(arrival)
+        if only is not None:
+            matches = tuple(match for match in matches if match.rule.ledger_name == only)
         if not matches:
-            logs.fact("arrival.unmatched", path=arrival.full_path, source=arrival.source)
-        return [await self._claim(match, deadline) for match in matches]
+            logs.fact("arrival.unmatched", path=arrival.full_path, source=arrival.source, rule=only)
+        is_late = arrival.source is not Source.EVENT or self._clock.now() - arrival.committed_at > self._grace
+        return [
+            await self._claim(match, deadline)
+            for match in matches
+            if not is_late or match.rule.also or not await self._is_taken(match)
+        ]
+
+    async def _is_taken(self, match: Match) -> bool:
+        """Tell whether another rule has had this very arrival, when it came before it in the file; that is logged.
+
+        The rules in force when a file landed decided about it: putting them in another order starts nothing again.
+        Only what comes late can have been there under other rules, so that fresh events cost no reads.
+        """
+        arrival, ours = match.arrival, match.rule.ledger_name
+        for rule in (await self._rule_book.current()).contenders(arrival):
+            if rule.also or rule.ledger_name == ours:
+                continue
+            name = rule.ledger_name
+            entry = await self._entries.read(name, arrival, entry_key(name, arrival))
+            if entry is not None and entry.result is not Result.SUPERSEDED:
+                logs.fact("arrival.taken", rule=ours, by=name, path=arrival.full_path, entry=entry.key[:12])
+                return True
+        return False
 
     async def _matches(self, arrival: Arrival) -> tuple[Match, ...]:
         """Return the matches of an arrival; where conditions ask for what it does not tell, its blob is asked."""
@@ -84,11 +133,14 @@ class Intake:
         logs.fact("arrival.vanished", path=arrival.full_path, event=arrival.event_id, replaced=found is not None)
         return tuple(match for match in matches if not match.undecided)
 
+    def _is_watched(self, found: Arrival | SubtreeMoved) -> bool:
+        if not found.account or found.account.lower() == self._locations.account.lower():
+            return True
+        reason = f"account {found.account} is not watched, {self._locations.account} is"
+        _log_ignored(Ignored(reason=reason, subject=found.full_path, event_id=found.event_id or ""))
+        return False
+
     async def _receive_one(self, arrival: Arrival, deadline: Deadline) -> list[Claim]:
-        if arrival.account and arrival.account.lower() != self._locations.account.lower():
-            reason = f"account {arrival.account} is not watched, {self._locations.account} is"
-            _log_ignored(Ignored(reason=reason, subject=arrival.full_path, event_id=arrival.event_id or ""))
-            return []
         arrival = replace(arrival, account=self._locations.account)
         if arrival.version is None and (await self._rule_book.current()).match(arrival):
             # A rename event carries no ETag; with the blob's own, event and sweep agree on the entry's key.
@@ -99,11 +151,20 @@ class Intake:
             arrival = identified
         return await self.accept(arrival, deadline)
 
+    async def _receive_subtree(self, subtree: SubtreeMoved) -> None:
+        rules = await self._rule_book.current()
+        if not any(_may_lie_below(subtree, rule.path.static_prefix) for rule in rules if rule.enabled):
+            reason = "no rule looks below this directory"
+            _log_ignored(Ignored(reason=reason, subject=subtree.full_path, event_id=subtree.event_id))
+            return
+        event_id = subtree.event_id or subtree.moved_at.isoformat()
+        await self._subtrees.ask_for_subtree(subtree.container, subtree.prefix, subtree.moved_at, event_id)
+
     async def _claim(self, match: Match, deadline: Deadline) -> Claim:
-        draft = self._draft(match)
-        if draft.state is State.PENDING:
-            draft = self._dispatcher.prepared(draft, deadline)
-        claim = await self._entries.claim(draft, overwrites_run=match.rule.on_overwrite is OnOverwrite.RUN)
+        drafted = draft(match, self._locations, self._clock.now())
+        if drafted.state is State.PENDING:
+            drafted = self._dispatcher.prepared(drafted, deadline)
+        claim = await self._entries.claim(drafted, overwrites_run=match.rule.on_overwrite is OnOverwrite.RUN)
         entry = claim.entry
         fields = {"source": match.arrival.source, "state": entry.state, "result": entry.result}
         logs.fact(f"arrival.{claim.outcome.value}", **fields, reason=entry.reason or None, **entry.log_fields())
@@ -112,7 +173,7 @@ class Intake:
             return await self._started(claim, deadline)
         if entry.state is State.DEAD:
             logs.error("entry.dead", reason=entry.reason, **entry.log_fields())
-        if draft.is_open and entry.result is Result.IGNORED and match.rule.on_overwrite is OnOverwrite.ALERT:
+        if drafted.is_open and entry.result is Result.IGNORED and match.rule.on_overwrite is OnOverwrite.ALERT:
             logs.error("arrival.overwritten", **entry.log_fields())
         if entry.state is State.DISPATCHING:
             return replace(claim, entry=await self._dispatcher.send(entry, deadline))
@@ -121,16 +182,19 @@ class Intake:
     async def _suppressed(self, arrival: Arrival, claim: Claim) -> Claim:
         """Count a duplicate; it is also an occasion to start what somebody left overdue.
 
-        A sweep sees only what is there: an entry that was closed as superseded and is listed was closed by mistake,
-        because two clocks disagreed, and is opened again.
+        A listing shows only what is there: an entry that was closed because its version was not, by two clocks that
+        disagreed, or because the file was away for a while, is opened again. So it is where another event
+        tells of a file that had vanished. Its blob is looked up once more before anything starts.
         """
         now, entry = self._clock.now(), claim.entry
-        if arrival.source is Source.SWEEP:
-            if entry.result is not Result.SUPERSEDED:
-                return claim
-            logs.warning("entry.reopened", **entry.log_fields())
-            reopened = await self._entries.move(entry, state=State.PENDING, result=None, settled_at=None, due_at=now)
-            return replace(claim, entry=reopened)
+        is_listed = arrival.source is not Source.EVENT
+        is_back = entry.result is Result.VANISHED and arrival.event_id != entry.arrival.event_id
+        if is_back or (is_listed and entry.result in ABSENT):
+            logs.warning("entry.reopened", result=entry.result, **entry.log_fields())
+            changes = {"state": State.HELD, "result": None, "reason": "", "settled_at": None}
+            return replace(claim, entry=await self._entries.move(entry, **changes, due_at=now))
+        if is_listed:
+            return claim
         try:
             await self._entries.count_duplicate(entry, now)
         except LedgerError as error:
@@ -139,43 +203,15 @@ class Intake:
 
     async def _started(self, claim: Claim, deadline: Deadline) -> Claim:
         """Start the entry of a claim if it is due and has no run."""
-        due_at, startable = claim.entry.due_at, {State.PENDING, State.DISPATCHING}
+        due_at, startable = claim.entry.due_at, {State.PENDING, State.DISPATCHING, State.HELD}
         if due_at and due_at <= self._clock.now() and claim.entry.state in startable:
             return replace(claim, entry=await self._dispatcher.start(claim.entry, deadline))
         return claim
 
-    def _draft(self, match: Match) -> Entry:
-        """Return the entry as it would be without a ledger: to be started, held until its age, or closed at once."""
-        now = self._clock.now()
-        rule, arrival = match.rule, match.arrival
-        key = entry_key(rule.name, arrival)
-        fields = match.render(self._locations, key)
-        entry = Entry(
-            key=key,
-            rule=rule.name,
-            arrival=arrival,
-            job=rule.job,
-            parameters=fields,
-            state=State.PENDING,
-            claimed_at=now,
-            due_at=now,
-        )
-        if match.undecided:
-            return _ignored(entry, f"nobody tells the {' and the '.join(match.undecided)} of this file")
-        if rule.mode is Mode.SHADOW:
-            return _ignored(entry, f"the rule is a shadow: it would have started the job {rule.job}")
-        if fault := problem(fields):
-            return entry.evolve(state=State.DEAD, due_at=None, reason=fault, settled_at=now, parameters={})
-        ripe_at = arrival.committed_at + rule.conditions.min_age
-        if ripe_at > now:
-            return entry.evolve(state=State.HELD, due_at=ripe_at, reason=f"waits until {ripe_at.isoformat()}: min_age")
-        return entry
 
-
-def _ignored(entry: Entry, reason: str) -> Entry:
-    return entry.evolve(
-        state=State.SETTLED, result=Result.IGNORED, due_at=None, reason=reason, settled_at=entry.claimed_at
-    )
+def _may_lie_below(subtree: SubtreeMoved, static_prefix: str) -> bool:
+    """Tell whether paths that begin with a prefix (of a rule) may be among those below a directory."""
+    return static_prefix.startswith(subtree.full_path) or subtree.full_path.startswith(static_prefix)
 
 
 def _log_ignored(ignored: Ignored) -> None:

@@ -75,7 +75,7 @@ class Blobs:
             md5=_base64(properties.content_settings.content_md5),
             content_type=arrival.content_type or properties.content_settings.content_type,
             blob_type=_blob_type(arrival, properties),
-            unfinished=_unfinished(properties),
+            unfinished=unfinished(properties),
         )
 
     async def close(self) -> None:
@@ -100,7 +100,8 @@ def _blob_type(arrival: Arrival, properties: BlobProperties) -> str:
     return arrival.blob_type or str(getattr(properties.blob_type, "value", properties.blob_type))
 
 
-def _unfinished(properties: BlobProperties) -> str:
+def unfinished(properties: BlobProperties) -> str:
+    """Return what its properties say of a blob's content: COPYING, LEASED or ""."""
     # https://learn.microsoft.com/rest/api/storageservices/get-blob-properties
     if properties.copy.status == "pending":
         return COPYING

@@ -7,14 +7,17 @@ import hashlib
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
-from azure.storage.blob import BlobBlock, ContentSettings
+from azure.storage.blob import BlobBlock, BlobProperties, ContentSettings
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
 from localdev.azurite import Azurite
 from shared.blobs import Blobs, open_blobs
+from shared.blobs.landing_account import unfinished
 from shared.errors import BlobsUnavailable
+from shared.landing import COPYING, DIRECTORY, LEASED
 from shared.model import Arrival, Source
 from shared.storage_connection import EMULATOR_KEY
 from tests.fakes.arrivals import arrival
@@ -127,6 +130,63 @@ async def test_identify_keeps_the_time_of_an_event(blobs: Blobs, container: Cont
     assert by_event.committed_at == event.committed_at
     assert by_sweep.committed_at > event.committed_at
     assert by_event.version == by_sweep.version != event.version
+
+
+@pytest.mark.parametrize(
+    ("content", "metadata", "expected"),
+    [
+        (b"", {"hdi_isfolder": "true"}, DIRECTORY),
+        (b"", {"Hdi_isfolder": "True"}, DIRECTORY),
+        (b"", {"hdi_isfolder": "false"}, "BlockBlob"),
+        (b"", {}, "BlockBlob"),
+        (b"1", {"hdi_isfolder": "true"}, "BlockBlob"),
+    ],
+)
+async def test_directory_marker_is_told_from_an_empty_file(
+    blobs: Blobs, container: ContainerClient, content: bytes, metadata: dict[str, str], expected: str
+) -> None:
+    """WASB and Data Factory mark directories by metadata; a listing does not show it, the blob itself does."""
+    await container.upload_blob("crm", content, metadata=metadata)
+    (found,) = await listed(blobs, container)
+
+    identified = await blobs.identify(found)
+
+    assert identified is not None
+    assert (identified.blob_type, found.blob_type) == (expected, "BlockBlob")
+
+
+async def test_lease_is_told_while_it_holds(blobs: Blobs, container: ContainerClient) -> None:
+    """Whoever holds a lease may be about to write; given back, it says nothing any more."""
+    blob = await container.upload_blob("a.csv", b"1")
+    (found,) = await listed(blobs, container)
+    lease = await blob.acquire_lease()
+    during = await blobs.identify(found)
+    await lease.release()
+    after = await blobs.identify(found)
+
+    assert during is not None
+    assert after is not None
+    assert (found.unfinished, during.unfinished, after.unfinished) == ("", LEASED, "")
+
+
+@pytest.mark.parametrize(("status", "expected"), [("pending", COPYING), ("success", LEASED), ("failed", LEASED)])
+def test_pending_copy_counts_before_a_lease(status: str, expected: str) -> None:
+    """Azurite copies at once, so the properties are made here: a copy that goes on says most about the content."""
+    headers = {"x-ms-copy-status": status, "x-ms-lease-state": "leased"}
+
+    assert unfinished(BlobProperties(**headers)) == expected
+
+
+async def test_backfilled_blob_gets_its_own_time(blobs: Blobs, container: ContainerClient) -> None:
+    """Only an event has a time of its own: what a listing saw is as old as its blob."""
+    await container.upload_blob("a.csv", b"1")
+    (found,) = await listed(blobs, container)
+    old = replace(found, source=Source.BACKFILL, committed_at=found.committed_at - timedelta(days=1))
+
+    identified = await blobs.identify(old)
+
+    assert identified is not None
+    assert identified.committed_at == found.committed_at
 
 
 async def test_missing_container_is_unavailable(blobs: Blobs) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.events import LONGEST_NAME, Ignored, arrival_from, read_events
+from shared.events import DIRECTORY_RENAMED, LONGEST_NAME, Ignored, SubtreeMoved, arrival_from, read_events
 from shared.model import Arrival, Source
 
 EVENTS = Path(__file__).parent.parent / "events"
@@ -36,7 +36,7 @@ OUTCOMES: dict[str, tuple[str, str, str | None] | str] = {
     "eg_hns_BlobCreated_CreateFile": "CreateFile only opens the file: its commit follows",
     "eg_hns_BlobRenamed_RenameFile": ("my-file-system", "my-renamed-file.txt", None),
     "eg_hns_DirectoryCreated": "no new file: Microsoft.Storage.DirectoryCreated",
-    "eg_hns_DirectoryRenamed": "no new file: Microsoft.Storage.DirectoryRenamed",
+    "eg_hns_DirectoryRenamed": ("my-file-system", "my-renamed-directory/", None),
     "eg_python_sdk_mock": (
         "oc2d2817345i200097container",
         "oc2d2817345i20002296blob",
@@ -54,7 +54,7 @@ OUTCOMES: dict[str, tuple[str, str, str | None] | str] = {
 }
 
 
-def one(body: str) -> Arrival | Ignored:
+def one(body: str) -> Arrival | SubtreeMoved | Ignored:
     """Return what the only event of a body says."""
     (found,) = read_events(body, NOW)
     return found
@@ -85,6 +85,8 @@ def test_sample_event_ends_as_expected(name: str) -> None:
 
     if isinstance(found, Ignored):
         assert found.reason == OUTCOMES[name]
+    elif isinstance(found, SubtreeMoved):
+        assert (found.container, found.prefix, None) == OUTCOMES[name]
     else:
         assert (found.container, found.path, found.version) == OUTCOMES[name]
 
@@ -305,6 +307,74 @@ def test_account_comes_from_the_topic_then_the_url(topic: str, url: str, account
     assert found.account == account
 
 
+def directory_renamed(**changes: Any) -> dict[str, Any]:
+    """Return an event about a directory that was renamed, with changes to the envelope and to `data`."""
+    data = {"api": "RenameDirectory"} | changes.pop("data", {})
+    subject = "/blobServices/default/containers/landing/blobs/crm/2026"
+    return created(eventType=DIRECTORY_RENAMED, subject=subject, **changes) | {"data": data}
+
+
+def test_renamed_directory_is_a_subtree() -> None:
+    """One event stands for all files below the new name; its prefix ends with `/`, so that no sibling is meant."""
+    found = one(json.dumps(directory_renamed()))
+
+    assert found == SubtreeMoved(
+        account="acct",
+        container="landing",
+        prefix="crm/2026/",
+        moved_at=datetime(2026, 11, 22, 11, 59, 58, 123456, tzinfo=UTC),
+        event_id="e1",
+    )
+    assert found.full_path == "landing/crm/2026/"
+
+
+@pytest.mark.parametrize("name", ["a b", "100%20", "a#b?c&d", "x/blobs/y", "💎", "line\nbreak", "{{job.id}}", "../up"])
+@pytest.mark.parametrize("ending", ["", "/"])
+def test_name_of_a_directory_is_taken_verbatim(name: str, ending: str) -> None:
+    """What follows `/blobs/` is the directory's name, never unquoted; a `/` at its end is not doubled."""
+    subject = f"/blobServices/default/containers/landing/blobs/{name}{ending}"
+
+    found = one(json.dumps(directory_renamed() | {"subject": subject}))
+
+    assert isinstance(found, SubtreeMoved)
+    assert (found.container, found.prefix) == ("landing", f"{name}/")
+
+
+def test_sftp_rename_is_told_apart_by_its_type() -> None:
+    """SFTP calls the rename of a file and that of a directory by one name."""
+    directory = one(json.dumps(directory_renamed(data={"api": "SftpRename"})))
+    file = one(json.dumps(created(eventType="Microsoft.Storage.BlobRenamed", data={"api": "SftpRename"})))
+
+    assert (type(directory), type(file)) == (SubtreeMoved, Arrival)
+
+
+@pytest.mark.parametrize(
+    ("subject", "reason"),
+    [
+        ("/blobServices/default/containers/landing/blobs/a\ufffd", "damaged on its way"),
+        ("/blobServices/default/containers/azure-webjobs-hosts/blobs/a", "a system container"),
+        ("/blobServices/default/containers/landing", "the subject names no blob"),
+    ],
+)
+def test_directory_that_cannot_be_listed_is_ignored_with_its_reason(subject: str, reason: str) -> None:
+    """A name that is not the directory's own would be listed in vain, or be another's."""
+    found = one(json.dumps(directory_renamed() | {"subject": subject}))
+
+    assert isinstance(found, Ignored)
+    assert reason in found.reason
+    assert "left to the sweep" not in found.reason  # which takes renamed files for old ones
+
+
+def test_account_of_a_rename_comes_from_its_destination() -> None:
+    """Renames carry no `url`; where the topic names no account, the destination does."""
+    url = "https://other.dfs.core.windows.net/landing/crm/2026"
+
+    found = one(json.dumps(directory_renamed(topic="custom", data={"destinationUrl": url})))
+
+    assert isinstance(found, SubtreeMoved)
+    assert found.account == "other"
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
@@ -322,6 +392,14 @@ def test_any_envelope_gives_one_outcome(changes: dict[str, Any]) -> None:
     assert isinstance(arrival_from(event, NOW), Arrival | Ignored)
 
 
+@given(changes=st.dictionaries(st.sampled_from(["subject", "eventTime", "topic", "id", "data"]), json_values))
+def test_any_renamed_directory_gives_one_outcome(changes: dict[str, Any]) -> None:
+    """Whatever types its fields have, the outcome is a subtree or a reason."""
+    found = one(json.dumps(directory_renamed() | changes))
+
+    assert isinstance(found, SubtreeMoved | Ignored)
+
+
 @given(data=st.dictionaries(st.sampled_from(["api", "eTag", "etag", "url", "contentLength", "sequencer"]), json_values))
 def test_any_data_gives_one_outcome(data: dict[str, Any]) -> None:
     """Whatever types the fields of `data` have, the outcome is an arrival or a reason."""
@@ -331,4 +409,4 @@ def test_any_data_gives_one_outcome(data: dict[str, Any]) -> None:
 @given(st.text())
 def test_any_text_is_survived(body: str) -> None:
     """No body whatever raises."""
-    assert all(isinstance(found, Arrival | Ignored) for found in read_events(body, NOW))
+    assert all(isinstance(found, Arrival | SubtreeMoved | Ignored) for found in read_events(body, NOW))

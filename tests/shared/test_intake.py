@@ -79,7 +79,7 @@ async def test_repeated_event_is_counted_and_starts_nothing(world: World) -> Non
 
     assert outcomes == [Claimed.DUPLICATE, Claimed.DUPLICATE]
     assert len(world.databricks.sent) == 1
-    assert status.rules[0].duplicates == 2
+    assert status.rules[0].counts.duplicates == 2
 
 
 async def test_overwrite_runs_again(world: World) -> None:
