@@ -17,20 +17,20 @@ from azure.core.exceptions import (
     HttpResponseError,
     ResourceExistsError,
     ResourceModifiedError,
-    ResourceNotFoundError,
 )
 from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableClient
 
 from shared.errors import LedgerConflict, LedgerUnavailable
 from shared.ledger.table import Create, Delete, Operation, Put, Replace, Row
+from shared.ledger.table_pages import TablePages, row_from
 from shared.storage_connection import StorageConnection
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
-_SYSTEM = ("PartitionKey", "RowKey")
-_CONFLICTS = (404, 409, 412)
+_NOT_FOUND = 404
+_CONFLICTS = (_NOT_FOUND, 409, 412)
 _HINT = "Check the storage account of LEDGER_STORAGE (or AzureWebJobsStorage) and our role on its tables."
 
 
@@ -39,6 +39,8 @@ class AzureTable:
 
     def __init__(self, client: TableClient) -> None:
         self._client = client
+        send: Any = client._client.send_request  # noqa: SLF001 - no public method gives the bytes; see table_pages
+        self._pages = TablePages(send, client.table_name, client.api_version)
 
     async def transact(self, partition: str, operations: Sequence[Operation]) -> Mapping[str, str]:
         """Apply all operations or none; see Table."""
@@ -61,20 +63,35 @@ class AzureTable:
         """Return one row, or None; see Table."""
         with _translated("read"):
             try:
-                return _row(await self._client.get_entity(partition, key))
-            except ResourceNotFoundError:
-                return None
+                return row_from(await self._pages.entity(partition, key), partition)
+            except HttpResponseError as error:
+                if error.status_code == _NOT_FOUND:
+                    return None
+                raise
 
-    async def range(self, partition: str, start: str, stop: str) -> AsyncIterator[Row]:
+    async def range(
+        self, partition: str, start: str, stop: str, *, columns: Sequence[str] | None = None
+    ) -> AsyncIterator[Row]:
         """Yield the rows of a range of keys; see Table."""
-        entities = self._client.query_entities(
-            "PartitionKey eq @partition and RowKey ge @start and RowKey lt @stop",
-            parameters={"partition": partition, "start": start, "stop": stop},
-        )
+        selected = None if columns is None else ["RowKey", *columns]
+        async for page in self._range(partition, start, stop, selected):
+            for entity in page:
+                yield row_from(entity, partition)
+
+    async def column(
+        self, partition: str, start: str, stop: str, column: str
+    ) -> AsyncIterator[Sequence[tuple[str, str]]]:
+        """Yield a range page by page, each row as its key and one value; see Table."""
+        async for page in self._range(partition, start, stop, ["RowKey", column]):
+            yield [(entity["RowKey"], entity.get(column) or "") for entity in page]
+
+    async def _range(
+        self, partition: str, start: str, stop: str, selected: Sequence[str] | None
+    ) -> AsyncIterator[Sequence[dict[str, Any]]]:
         with _translated("read"):
             try:
-                async for entity in entities:
-                    yield _row(entity)
+                async for page in self._pages.entities(partition, start, stop, selected):
+                    yield page
             except HttpResponseError as error:
                 if not _is_missing_table(error):
                     raise
@@ -116,14 +133,9 @@ def _operation(partition: str, operation: Operation) -> tuple[Any, ...]:
         case Replace(values=values, etag=etag):
             condition = {"mode": UpdateMode.REPLACE, "etag": etag, "match_condition": MatchConditions.IfNotModified}
             return ("update", {**values, **place}, condition)
-        case Delete():
-            return ("delete", place)
-
-
-def _row(entity: Mapping[str, Any]) -> Row:
-    values = {name: str(value) for name, value in entity.items() if name not in _SYSTEM}
-    metadata = getattr(entity, "metadata", {})
-    return Row(entity["PartitionKey"], entity["RowKey"], values, str(metadata.get("etag", "")))
+        case Delete(etag=etag):
+            unchanged = {"etag": etag, "match_condition": MatchConditions.IfNotModified} if etag else {}
+            return ("delete", place, unchanged)
 
 
 def _is_missing_table(error: HttpResponseError) -> bool:

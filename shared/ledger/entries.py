@@ -16,7 +16,11 @@ from shared import logs
 from shared.errors import LedgerConflict
 from shared.ledger.rows import (
     DUPLICATE,
+    INDEX_COLUMNS,
+    KEY_IN_TIME_KEY,
     MARKER,
+    MARKER_COLUMNS,
+    OUTCOME,
     TIME,
     Indexed,
     Marker,
@@ -36,7 +40,7 @@ from shared.ledger.rows import (
     time_key,
 )
 from shared.ledger.table import Create, Delete, Operation, Put, Replace, Table
-from shared.model import Arrival, Entry, Result, State, entry_key
+from shared.model import ABSENT, Arrival, Entry, Result, Source, State, entry_key
 from shared.versions import Comparison, Head, compare
 
 # Each round loses against another writer of the same path, so a fifth round means that something else is wrong.
@@ -117,19 +121,36 @@ class Entries:
 
     async def due(self, partition: str, now: datetime) -> AsyncIterator[Marker]:
         """Yield the markers of a partition that are due, oldest first."""
-        async for row in self._table.range(partition, MARKER, f"{MARKER}{milliseconds(now)}~"):
+        stop = f"{MARKER}{milliseconds(now)}~"
+        async for row in self._table.range(partition, MARKER, stop, columns=MARKER_COLUMNS):
             yield marker_from(row)
 
     async def open(self, partition: str) -> AsyncIterator[Marker]:
         """Yield all markers of a partition, the one due first at first."""
-        async for row in self._table.range(partition, MARKER, f"{MARKER}~"):
+        async for row in self._table.range(partition, MARKER, f"{MARKER}~", columns=MARKER_COLUMNS):
             yield marker_from(row)
 
     async def between(self, partition: str, since: datetime, until: datetime | None = None) -> AsyncIterator[Indexed]:
         """Yield the entries of a partition whose arrivals were committed in a time window, oldest first."""
-        stop = f"{TIME}{milliseconds(until)}" if until else f"{TIME}~"
-        async for row in self._table.range(partition, f"{TIME}{milliseconds(since)}", stop):
+        async for row in self._table.range(partition, *_time_range(since, until), columns=INDEX_COLUMNS):
             yield indexed_from(row)
+
+    async def keys_between(
+        self, partition: str, since: datetime, until: datetime | None = None
+    ) -> AsyncIterator[tuple[str, str]]:
+        """Yield the key and the outcome of the entries of a time window, oldest first; see `between` and `Indexed`.
+
+        For the sweep, which may have to know a million of them.
+        """
+        async for page in self._table.column(partition, *_time_range(since, until), OUTCOME):
+            for row_key, outcome in page:
+                yield row_key[KEY_IN_TIME_KEY:], outcome
+
+    async def named(self, partition: str, digits: str) -> AsyncIterator[Entry]:
+        """Yield the entries of a partition whose keys begin with these hex digits."""
+        start = entry_row_key(digits)
+        async for row in self._table.range(partition, start, f"{start}~"):
+            yield entry_from(row)
 
     async def count_duplicate(self, entry: Entry, now: datetime) -> None:
         """Record that an arrival of this entry was suppressed once more."""
@@ -156,11 +177,14 @@ class Entries:
         if row is None:
             return None
         head = head_from(row)
-        if head.md5:
-            return head
+        if head.md5 and entry.arrival.source is Source.EVENT:
+            return head  # which no event is compared by
         of_head = replace(entry.arrival, version=head.version)
         claimed = await self.read(entry.rule, of_head, entry_key(entry.rule, of_head))
-        return replace(head, md5=claimed.arrival.md5) if claimed else head
+        if claimed is None:
+            return head
+        # Content that was never run for is no touch of what was: deleted too early, and dropped again.
+        return replace(head, md5=None if claimed.result in ABSENT else head.md5 or claimed.arrival.md5)
 
     async def _after_conflict(self, partition: str, entry: Entry, moved: Entry) -> Entry:
         existing = await self.read_at(partition, entry.key)
@@ -173,6 +197,10 @@ class Entries:
         operations = [step for step in _move_operations(entry, moved) if not isinstance(step, Delete)]
         etags = await self._table.transact(partition, operations)
         return replace(moved, etag=etags[entry_row_key(entry.key)])
+
+
+def _time_range(since: datetime, until: datetime | None) -> tuple[str, str]:
+    return f"{TIME}{milliseconds(since)}", f"{TIME}{milliseconds(until)}" if until else f"{TIME}~"
 
 
 def _outcome(entry: Entry) -> Claimed:

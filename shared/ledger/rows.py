@@ -35,6 +35,11 @@ from shared.versions import Head
 # pass reads every shard of every rule: few are better. Entries are found by it, so it can never change.
 SHARDS = 4
 ENTRY, MARKER, TIME, HEAD, DUPLICATE = "E|", "Q|", "T|", "H|", "D|"
+MARKER_COLUMNS = ("state", "claimed_at", "run_id", "job_id")
+INDEX_COLUMNS = ("source", "outcome", "claimed_at")
+OUTCOME = "outcome"
+KEY_IN_TIME_KEY = len("T|1234567890123|")  # where the entry's key begins in its time index
+OPEN = "open"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _T = TypeVar("_T")
@@ -128,7 +133,7 @@ def marker_from(row: Row) -> Marker:
 
 def index_values(entry: Entry) -> Values:
     """Return what the time index tells of an entry; it changes once, when the entry closes."""
-    outcome = "open" if entry.is_open else (entry.result or entry.state)
+    outcome = OPEN if entry.is_open else (entry.result or entry.state)
     return _written(source=entry.arrival.source, outcome=outcome, claimed_at=_write_time(entry.claimed_at))
 
 

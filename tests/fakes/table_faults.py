@@ -18,6 +18,7 @@ class FaultyTable:
         self.calls = 0  # transactions and reads
         self.repeated = 0
         self.down = False
+        self.fails_after: int | None = None  # so many more calls; then one fails before it has any effect
         self._repeat = False
         self._lose = False
 
@@ -52,11 +53,21 @@ class FaultyTable:
         await self._call()
         return await self._table.read(partition, key)
 
-    async def range(self, partition: str, start: str, stop: str) -> AsyncIterator[Row]:
+    async def range(
+        self, partition: str, start: str, stop: str, *, columns: Sequence[str] | None = None
+    ) -> AsyncIterator[Row]:
         """Yield the rows of a range of keys; see Table."""
         await self._call()
-        async for row in self._table.range(partition, start, stop):
+        async for row in self._table.range(partition, start, stop, columns=columns):
             yield row
+
+    async def column(
+        self, partition: str, start: str, stop: str, column: str
+    ) -> AsyncIterator[Sequence[tuple[str, str]]]:
+        """Yield a range page by page, each row as its key and one value; see Table."""
+        await self._call()
+        async for page in self._table.column(partition, start, stop, column):
+            yield page
 
     async def close(self) -> None:
         """Close the table behind."""
@@ -65,5 +76,7 @@ class FaultyTable:
     async def _call(self) -> None:
         self.calls += 1
         await asyncio.sleep(0)  # a real call lets others have their turn
-        if self.down:
+        if self.fails_after is not None:
+            self.fails_after -= 1
+        if self.down or self.fails_after == -1:
             raise LedgerUnavailable("the ledger is down")

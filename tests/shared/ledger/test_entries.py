@@ -254,6 +254,32 @@ async def test_entries_of_a_time_window_are_a_range(entries: Entries) -> None:
     assert len([indexed async for indexed in entries.between(partition, START)]) == 3
 
 
+async def test_keys_of_a_time_window_come_with_their_outcome(entries: Entries) -> None:
+    """The sweep learns of a window's entries no more than it compares: their keys, and what became of them."""
+    claims = [
+        await entries.claim(entry(of=arrival(version=f"v{minute}", committed_at=START + minute * MINUTE)))
+        for minute in (1, 2, 3)
+    ]
+    await entries.move(claims[1].entry, state=State.SETTLED, result=Result.FAILED, due_at=None)
+
+    partition = partition_of("crm", arrival())
+    window = [pair async for pair in entries.keys_between(partition, START + MINUTE, START + 3 * MINUTE)]
+
+    assert window == [(claims[0].entry.key, "open"), (claims[1].entry.key, "failed")]
+    assert len([pair async for pair in entries.keys_between(partition, START)]) == 3
+
+
+async def test_entries_are_found_by_their_first_digits(entries: Entries) -> None:
+    """People have the first digits of a key from the log."""
+    claimed = [(await entries.claim(entry(of=arrival(version=f"v{number}")))).entry for number in range(3)]
+    partition = partition_of("crm", arrival())
+
+    found = [one async for one in entries.named(partition, claimed[1].key[:12])]
+
+    assert found == [claimed[1]]
+    assert len([one async for one in entries.named(partition, "")]) == 3
+
+
 async def test_duplicates_are_counted_by_time(entries: Entries) -> None:
     """Each suppressed duplicate is one row, counted from a moment on."""
     claimed = (await entries.claim(entry())).entry

@@ -1,4 +1,4 @@
-"""The four verbs on rows: the same in memory and in Table Storage."""
+"""The verbs on rows: the same in memory and in Table Storage."""
 
 from __future__ import annotations
 
@@ -88,6 +88,49 @@ async def test_delete_wants_an_existing_row(table: Table) -> None:
 
     with pytest.raises(LedgerConflict):
         await table.transact("p", [Delete("k")])
+
+
+async def test_delete_may_want_the_etag_it_read(table: Table) -> None:
+    """A row that somebody else has written since is not removed unawares, and nothing beside it is."""
+    first = await table.transact("p", [Create("k", {"v": "1"}), Create("other", {})])
+    second = await table.transact("p", [Replace("k", {"v": "2"}, first["k"])])
+
+    with pytest.raises(LedgerConflict):
+        await table.transact("p", [Delete("other"), Delete("k", first["k"])])
+
+    assert await keys(table) == ["k", "other"]
+    await table.transact("p", [Delete("other"), Delete("k", second["k"])])
+    assert await keys(table) == []
+
+
+async def test_range_may_ask_for_some_columns(table: Table) -> None:
+    """Only the values asked for come back, a row that lacks them too, and there is no ETag."""
+    await table.transact("p", [Create("a", {"v": HOSTILE, "w": "2"}), Create("b", {"w": "3"})])
+
+    rows = [row async for row in table.range("p", "a", "c", columns=["v", "x"])]
+
+    assert [(row.partition, row.key, dict(row.values), row.etag) for row in rows] == [
+        ("p", "a", {"v": HOSTILE}, ""),
+        ("p", "b", {}, ""),
+    ]
+
+
+async def test_column_has_keys_and_one_value(table: Table) -> None:
+    """A column crosses pages in the order of keys; a row without the value has an empty one."""
+    for hundred in range(11):
+        operations = [Create(f"{hundred:02d}{unit:02d}", {"v": str(unit)} if unit else {}) for unit in range(100)]
+        await table.transact("p", operations)
+
+    pages = [page async for page in table.column("p", "0001", "1050", "v")]
+
+    found = [pair for page in pages for pair in page]
+    assert len(pages) > 1
+    assert found == [(f"{number:04d}", str(number % 100 or "")) for number in range(1, 1050)]
+
+
+async def test_column_of_a_missing_table_is_empty(table: Table) -> None:
+    """Nobody has to create a table before the first write."""
+    assert [pair async for page in table.column("p", "", "~", "v") for pair in page] == []
 
 
 async def test_put_writes_whatever_is_there(table: Table) -> None:

@@ -1,0 +1,139 @@
+"""Prune: remove what is older than the retention and older than what the sweep still compares with.
+
+What is removed is unknown again: a file that a sweep still looks at would run a second time. So nothing goes that is
+younger than its rule's watermark or than what the longest look-back of a sweep that is under way may reach. Only
+closed entries go; one that was claimed or settled late, by a backfill or a replay, stays for its own retention.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from shared import logs
+from shared.clock import Clock, Deadline
+from shared.errors import LandfallError, RequestError
+from shared.ledger import Indexed, OldRows, Standing, partitions_of
+from shared.ledger.old_rows import ENTRIES_AT_ONCE, ROWS_AT_ONCE
+from shared.settings import Settings
+
+# A deep sweep looks back over the whole retention from its beginning, and it may have begun this long ago, besides the
+# time that lies between two of them.
+LONGEST_SWEEP = timedelta(days=1)
+_T = TypeVar("_T")
+
+
+@dataclass(kw_only=True, slots=True)
+class Pruned:
+    """What is gone of each rule, by its ledger name: `entries`, `heads`, `duplicates`; `kept` was not old after all.
+
+    Of a dry run, what would go; heads are not counted then.
+    """
+
+    dry_run: bool
+    rules: dict[str, Counter[str]] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)  # rules of which something could not be removed, and why
+    complete: bool = True  # False: time was over, and the rest goes the next time
+
+    def totals(self) -> Counter[str]:
+        """Return the counts of all rules together."""
+        return sum(self.rules.values(), Counter[str]())
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the outcome as JSON can hold it."""
+        return {
+            "dry_run": self.dry_run,
+            "complete": self.complete,
+            "rules": {rule: dict(counts) for rule, counts in self.rules.items()},
+            "failures": self.failures,
+        }
+
+
+class Pruner:
+    """Removes old rows."""
+
+    def __init__(self, *, old_rows: OldRows, clock: Clock, settings: Settings) -> None:
+        self._old_rows = old_rows
+        self._clock = clock
+        self._settings = settings
+
+    async def prune(
+        self,
+        standings: Mapping[str, Standing],
+        deadline: Deadline,
+        *,
+        older_than: timedelta | None = None,
+        dry_run: bool = False,
+    ) -> Pruned:
+        """Remove what is old of every rule that has a standing, also of those that the rules do not name any more.
+
+        Safe to repeat and to run twice at once; what there is no time for goes the next time. A rule that fails is
+        named and does not stop the others. Raises RequestError for an age below the retention.
+        """
+        age = self._age(older_than)
+        pruned = Pruned(dry_run=dry_run)
+        for name, standing in sorted(standings.items()):
+            if deadline.passed():
+                pruned.complete = False
+                break
+            counts: Counter[str] = Counter()
+            try:
+                pruned.complete &= await self._prune_rule(standing, age, deadline, counts, dry_run=dry_run)
+            except LandfallError as error:
+                logs.error("prune.rule_failed", rule=name, reason=error)
+                pruned.failures[name] = error.message
+            if counts:
+                pruned.rules[name] = counts
+        if pruned.rules and not dry_run:
+            logs.fact("prune.completed", **pruned.totals(), complete=pruned.complete)
+        return pruned
+
+    def _age(self, older_than: timedelta | None) -> timedelta:
+        retention = self._settings.retention
+        if older_than is not None and older_than < retention:
+            raise RequestError(
+                ["Nothing younger than LEDGER_RETENTION is removed: sweeps compare with it, and would run it again."],
+                hint="Shorten LEDGER_RETENTION instead; see docs/operations.md.",
+            )
+        try:
+            return (older_than or retention) + self._settings.sweep_deep_every + LONGEST_SWEEP
+        except OverflowError:
+            raise RequestError(["Nothing is that old."]) from None
+
+    async def _prune_rule(
+        self, standing: Standing, age: timedelta, deadline: Deadline, counts: Counter[str], *, dry_run: bool
+    ) -> bool:
+        """Remove what is old of one rule and count it; return whether that was all."""
+        try:
+            aged = self._clock.now() - age
+        except OverflowError:
+            return True
+        before = min(aged, standing.low_watermark - self._settings.reconcile_look_back)
+        for partition in partitions_of(standing.rule):
+            async for old in _chunks(self._old_rows.closed(partition, before, aged), ENTRIES_AT_ONCE):
+                if deadline.passed():
+                    return False
+                counts += await self._remove(partition, old, aged, dry_run=dry_run)
+            async for keys in _chunks(self._old_rows.duplicates(partition, before), ROWS_AT_ONCE):
+                if deadline.passed():
+                    return False
+                removed = len(keys) if dry_run else await self._old_rows.remove_duplicates(partition, keys)
+                counts["duplicates"] += removed
+        return True
+
+    async def _remove(self, partition: str, old: Sequence[Indexed], aged: datetime, *, dry_run: bool) -> Counter[str]:
+        return Counter(entries=len(old)) if dry_run else await self._old_rows.remove(partition, old, aged)
+
+
+async def _chunks(items: AsyncIterator[_T], size: int) -> AsyncIterator[list[_T]]:
+    chunk: list[_T] = []
+    async for item in items:
+        chunk.append(item)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
