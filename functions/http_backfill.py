@@ -1,0 +1,30 @@
+"""Door: GET and DELETE /api/backfills/{id} -> backfill. For the dashboard and for scripts; wants a function key."""
+
+from __future__ import annotations
+
+import json
+
+import azure.functions as func
+
+from shared import wiring
+from shared.errors import LandfallError
+
+http_backfill_door = func.Blueprint()
+
+
+@http_backfill_door.route(route="backfills/{id}", methods=["GET", "DELETE"], auth_level=func.AuthLevel.FUNCTION)
+async def http_backfill(req: func.HttpRequest) -> func.HttpResponse:
+    """Answer one backfill, or call it off; what it has claimed stays claimed, and to call it off twice is harmless."""
+    body, code = await _answer(req.route_params.get("id", ""), cancels=req.method == "DELETE")
+    return func.HttpResponse(json.dumps(body), status_code=code, mimetype="application/json")
+
+
+async def _answer(identity: str, *, cancels: bool) -> tuple[object, int]:
+    try:
+        orders = wiring.service().backfill_orders
+        found = await (orders.cancel(identity) if cancels else orders.read(identity))
+    except LandfallError as error:
+        return {"error": error.message, "hint": error.hint}, 503
+    if found is None:
+        return {"error": "There is no backfill of this id.", "hint": "GET /api/backfills lists them."}, 404
+    return found.as_json(), 200

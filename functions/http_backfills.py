@@ -1,0 +1,43 @@
+"""Door: GET and POST /api/backfills -> backfill. For the dashboard and for scripts; wants a function key."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import azure.functions as func
+
+from shared import wiring
+from shared.backfill_request import read_request
+from shared.clock import Deadline
+from shared.errors import LandfallError, RequestError
+
+http_backfills_door = func.Blueprint()
+WINDOW = timedelta(days=30)
+# Azure's load balancer gives up after 230 s: https://learn.microsoft.com/azure/azure-functions/functions-scale
+SECONDS = 120
+
+
+@http_backfills_door.route(route="backfills", methods=["GET", "POST"], auth_level=func.AuthLevel.FUNCTION)
+async def http_backfills(req: func.HttpRequest) -> func.HttpResponse:
+    """Ask for a backfill (202; a dry run answers 200), or list those of 30 days, the newest first."""
+    try:
+        body, code = await (_asked(req.get_body()) if req.method == "POST" else _listed())
+    except RequestError as error:
+        body, code = {"errors": error.faults, "hint": error.hint}, 400
+    except LandfallError as error:
+        body, code = {"error": error.message, "hint": error.hint}, 503
+    return func.HttpResponse(json.dumps(body), status_code=code, mimetype="application/json")
+
+
+async def _asked(asked: bytes) -> tuple[object, int]:
+    service = wiring.service()
+    request = read_request(asked, service.clock.now(), "POST /api/backfills")
+    if not request.dry_run:
+        return (await service.backfill_orders.ask(request)).as_json(), 202
+    draft = await service.backfill_orders.draft(request)
+    return (await service.backfiller.work(draft, Deadline(service.clock, SECONDS), dry_run=True)).as_json(), 200
+
+
+async def _listed() -> tuple[object, int]:
+    return {"backfills": [each.as_json() for each in await wiring.service().backfill_orders.recent(WINDOW)]}, 200
