@@ -6,10 +6,13 @@ import sys
 
 import typer
 
+from cli.backfill.command import backfill
 from cli.demo.command import demo
 from cli.drop import drop
 from cli.explain.command import explain
 from cli.output import talk
+from cli.prune import prune
+from cli.replay import replay
 from cli.rules.command import rules
 from cli.runs import runs
 from cli.status import status
@@ -23,7 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (up, drop, explain, status, runs, demo):
+for command in (up, drop, explain, status, runs, backfill, replay, prune, demo):
     app.command()(command)
 app.add_typer(rules, name="rules")
 

@@ -16,7 +16,9 @@ CONCURRENCY = 16
 async def recent_entries(service: Service, window: timedelta, most: int) -> list[Entry]:
     """Return the newest entries whose arrivals were committed in the window. Raises LedgerError."""
     since = service.clock.now() - window
-    names = {rule.name for rule in await service.rule_book.current()} | set(await service.bookkeeping.standings())
+    names = {rule.ledger_name for rule in await service.rule_book.current()} | set(
+        await service.bookkeeping.standings()
+    )
     indexed: list[Indexed] = []
     for partition in (partition for name in sorted(names) for partition in partitions_of(name)):
         indexed += [found async for found in service.entries.between(partition, since)]

@@ -15,6 +15,7 @@ from cli.output import ago, as_json, shortened, show_json, show_table
 from cli.target import environment
 from shared import wiring
 from shared.model import Entry
+from shared.rules import Rules
 
 
 def runs(
@@ -23,14 +24,14 @@ def runs(
     json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
     """List the newest files with their rule, how they were found, their run and its result."""
-    entries, now = asyncio.run(_read(read_window(window), most))
+    entries, rules, now = asyncio.run(_read(read_window(window), most))
     if json:
-        show_json([_as_json(entry) for entry in entries])
+        show_json([_as_json(entry, rules) for entry in entries])
         return
     rows = [
         (
             shortened(entry.arrival.full_path),
-            entry.rule,
+            rules.present_name(entry.rule),
             entry.arrival.source.value,
             entry.run_id,
             str(entry.result or entry.state),
@@ -43,22 +44,24 @@ def runs(
     show_table(f"Files of the last {window}, newest first", columns, rows, wide=("file", "why"))
 
 
-async def _read(window: timedelta, most: int) -> tuple[Sequence[Entry], datetime]:
+async def _read(window: timedelta, most: int) -> tuple[Sequence[Entry], Rules, datetime]:
     service = wiring.build(environment())
     try:
-        return await recent_entries(service, window, most), service.clock.now()
+        entries = await recent_entries(service, window, most)
+        return entries, await service.rule_book.current(), service.clock.now()
     finally:
         await service.close()
 
 
-def _as_json(entry: Entry) -> dict[str, object]:
+def _as_json(entry: Entry, rules: Rules) -> dict[str, object]:
     return {
         "file": entry.arrival.full_path,
         "version": entry.arrival.version,
         "size": entry.arrival.size,
         "committed_at": as_json(entry.arrival.committed_at),
         "found_by": entry.arrival.source,
-        "rule": entry.rule,
+        "rule": rules.present_name(entry.rule),
+        "ledger_name": entry.rule,
         "entry": entry.key,
         "state": entry.state,
         "result": entry.result,

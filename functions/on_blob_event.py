@@ -18,3 +18,4 @@ async def on_blob_event(event: str) -> None:
     deadline = service.dispatch_deadline()
     claims = await service.intake.receive(event, deadline)
     await service.redriver.lend_a_hand(claims, deadline)
+    await service.backfiller.lend_a_hand(deadline)

@@ -4,10 +4,12 @@ LandfallError
  + ConfigurationError      a person must change something; nothing is retried
  |  · SettingsError        the environment: all faults at once
  |  · RulesError           rules.yaml: all faults at once, each with line and column
+ + RequestError            what a person asks of us cannot be done as they say it; nothing was changed
  + LedgerError             the ledger
  |  · LedgerUnavailable    the write may or may not have happened; repeat the step later
  |  · LedgerConflict       somebody else moved the entry first; read it again
  + BlobsUnavailable        Blob Storage did not answer; repeat later
+ + QueueUnavailable        Queue Storage did not answer; repeat later
  + JobsError               Databricks
     · JobsBusy             throttled: nothing was started; the same token later
     · JobsUnknown          the outcome is unknown; the same token later, never a new one
@@ -68,6 +70,14 @@ class RulesError(ConfigurationError):
     """The rules file cannot be used."""
 
 
+class RequestError(LandfallError):
+    """A person asks for what cannot be done as they say it; nothing was changed. Names every fault found."""
+
+    def __init__(self, faults: Sequence[str], *, hint: str = "") -> None:
+        self.faults = tuple(faults)
+        super().__init__(" ".join(self.faults), hint=hint)
+
+
 class LedgerError(LandfallError):
     """The ledger could not do what was asked."""
 
@@ -82,6 +92,10 @@ class LedgerConflict(LedgerError):
 
 class BlobsUnavailable(LandfallError):
     """Blob Storage did not answer, or refused us: repeat later."""
+
+
+class QueueUnavailable(LandfallError):
+    """Queue Storage did not answer, or refused us: messages may or may not be there; repeat later."""
 
 
 class JobsError(LandfallError):

@@ -35,6 +35,7 @@ SETTINGS = (
     Setting("DATABRICKS_CLIENT_ID", ""),
     Setting("DATABRICKS_CLIENT_SECRET", "", secret=True),
     Setting("DATABRICKS_API_VERSION", "2.2"),
+    Setting("DATABRICKS_RATE_PERCENT", "50"),
     Setting("AZURE_TENANT_ID", ""),
     Setting("AZURE_CLIENT_ID", ""),
     Setting("AZURE_CLIENT_SECRET", "", secret=True),
@@ -94,6 +95,7 @@ class DatabricksSettings:
     azure_tenant_id: str
     azure_client_id: str
     azure_client_secret: Secret
+    rate_percent: int = 50  # of the workspace's published limits, for this process
 
     @property
     def workspace(self) -> str:
@@ -167,6 +169,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
 
 def _check_together(settings: Settings, reader: SettingReader) -> None:
+    if settings.databricks.rate_percent == 0:
+        reader.fault("DATABRICKS_RATE_PERCENT must be at least 1, or nothing could be asked.")
     if settings.reconcile_look_back <= settings.reconcile_grace:
         reader.fault("RECONCILE_LOOK_BACK must be longer than RECONCILE_GRACE, or the sweep looks at nothing.")
     # What is pruned is unknown again: a file that the sweep still looks at would run a second time.
@@ -185,6 +189,7 @@ def _databricks(reader: SettingReader) -> DatabricksSettings:
         azure_tenant_id=reader.text("AZURE_TENANT_ID"),
         azure_client_id=reader.text("AZURE_CLIENT_ID"),
         azure_client_secret=reader.secret("AZURE_CLIENT_SECRET"),
+        rate_percent=reader.count("DATABRICKS_RATE_PERCENT"),
     )
 
 

@@ -21,19 +21,25 @@ from shared.clock import Clock, Deadline, SystemClock
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
-    from shared.blobs import Blobs, RulesBlob
+    from shared.backfill import Backfiller, BackfillOrders
+    from shared.blobs import Blobs, DeadLetterBlobs, RulesBlob
     from shared.intake import Intake
     from shared.jobs import JobsClient
     from shared.ledger import Bookkeeping, Entries, Table
     from shared.parameters import Locations
+    from shared.prune import Pruner
     from shared.reconcile import Reconciler
     from shared.redrive import Redriver
+    from shared.replay import Replayer
     from shared.rule_book import RuleBook
     from shared.rules import Rules
     from shared.rules_source import RulesSource
     from shared.settings import Settings
+    from shared.settle import RunHints
     from shared.status import StatusReader
     from shared.storage_connection import StorageConnection
+    from shared.storage_queue import StorageQueue
+    from shared.sweep import Sweeper
 
 APP_ROOT = Path(__file__).resolve().parent.parent
 
@@ -52,10 +58,18 @@ class Service:
     jobs: JobsClient
     intake: Intake
     redriver: Redriver
+    sweeper: Sweeper
     reconciler: Reconciler
     status: StatusReader
+    backfill_orders: BackfillOrders
+    backfiller: Backfiller
+    run_hints: RunHints
+    replayer: Replayer
+    pruner: Pruner
     identities: tuple[AsyncTokenCredential, ...]
     rules_blob: RulesBlob | None
+    queue: StorageQueue
+    dead_letters: DeadLetterBlobs | None
 
     def dispatch_deadline(self) -> Deadline:
         """Return the deadline of work that an event waits for."""
@@ -63,10 +77,9 @@ class Service:
 
     async def close(self) -> None:
         """Release every connection. Safe to repeat."""
-        closing = [self.table.close(), self.blobs.close(), self.jobs.aclose()]
+        closing = [self.table.close(), self.blobs.close(), self.queue.close(), self.jobs.aclose()]
         closing += [identity.close() for identity in self.identities]
-        if self.rules_blob is not None:
-            closing.append(self.rules_blob.close())
+        closing += [blobs.close() for blobs in (self.rules_blob, self.dead_letters) if blobs is not None]
         await asyncio.gather(*closing)
 
 
@@ -121,11 +134,13 @@ def assemble(settings: Settings, clock: Clock) -> Service:
 
     from shared.blobs import open_blobs
     from shared.jobs import JobsClient, create_credentials, create_http_client
-    from shared.ledger import Bookkeeping, Entries
+    from shared.ledger import Backfills, Bookkeeping, Entries, OldRows, Rounds
     from shared.ledger.azure_table import open_table
+    from shared.storage_queue import open_queue
     from shared.use_cases import Collaborators, compose
 
-    identities = {connection: _identity(connection) for connection in (settings.ledger, settings.landing)}
+    accounts = (settings.ledger, settings.landing, settings.host_storage, settings.dead_letters)
+    identities = {connection: _identity(connection) for connection in accounts}
     table = open_table(settings.ledger, settings.ledger_table, identities[settings.ledger])
     blobs = open_blobs(settings.landing, identities[settings.landing])
     http = create_http_client()
@@ -134,6 +149,8 @@ def assemble(settings: Settings, clock: Clock) -> Service:
     bookkeeping = Bookkeeping(table)
     rules_blob = _rules_blob(settings, identities[settings.landing])
     rule_book = _rule_book(settings, rules_blob, bookkeeping, clock)
+    queue = open_queue(settings.host_storage, settings.sweep_queue, identities[settings.host_storage])
+    dead_letters = _dead_letters(settings, identities[settings.dead_letters])
     randomness = random.Random()  # noqa: S311 - spreads load, guards nothing
     cases = compose(
         Collaborators(
@@ -142,10 +159,16 @@ def assemble(settings: Settings, clock: Clock) -> Service:
             clock=clock,
             entries=entries,
             bookkeeping=bookkeeping,
+            old_rows=OldRows(table),
+            rounds=Rounds(table),
+            backfills=Backfills(table, lambda: uuid.uuid4().hex),
+            queue=queue,
+            dead_letters=dead_letters,
             landing=blobs,
             databricks=jobs,
             locations=locations(settings.landing),
             randomness=randomness,
+            new_id=lambda: uuid.uuid4().hex,
         )
     )
     return Service(
@@ -159,11 +182,26 @@ def assemble(settings: Settings, clock: Clock) -> Service:
         jobs=jobs,
         intake=cases.intake,
         redriver=cases.redriver,
+        sweeper=cases.sweeper,
         reconciler=cases.reconciler,
         status=cases.status,
+        backfill_orders=cases.backfill_orders,
+        backfiller=cases.backfiller,
+        run_hints=cases.run_hints,
+        replayer=cases.replayer,
+        pruner=cases.pruner,
         identities=tuple(identity for identity in identities.values() if identity),
         rules_blob=rules_blob,
+        queue=queue,
+        dead_letters=dead_letters,
     )
+
+
+def _dead_letters(settings: Settings, identity: AsyncTokenCredential | None) -> DeadLetterBlobs | None:
+    from shared.blobs import open_dead_letter_blobs
+
+    container = settings.dead_letter_container
+    return open_dead_letter_blobs(settings.dead_letters, container, identity) if container else None
 
 
 def _rules_blob(settings: Settings, identity: AsyncTokenCredential | None) -> RulesBlob | None:

@@ -19,7 +19,7 @@ version: 1
 rules:
   - {name: crm, path: "landing/crm/{date:%Y-%m-%d}/{name}.csv", job: {name: "ETL Pipeline Daily"}}
 """
-COMMANDS = ["up", "drop", "explain", "status", "runs", "demo"]
+COMMANDS = ["up", "drop", "explain", "status", "runs", "backfill", "replay", "prune", "demo"]
 
 
 @pytest.fixture

@@ -23,11 +23,11 @@ def block_until(condition: Callable[[], bool], seconds: float = 20) -> None:
         time.sleep(0.02)
 
 
-async def until_done(condition: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
+async def until_done(condition: Callable[[], Awaitable[bool]], seconds: float = 20, *, pause: float = 0.02) -> None:
     """Return when something that must be asked for is so; raises TimeoutError when it does not become so."""
     async with asyncio.timeout(seconds):
         while not await condition():  # noqa: ASYNC110 - the same
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(pause)
 
 
 async def give_way(turns: int = 200) -> None:

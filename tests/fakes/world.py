@@ -6,11 +6,13 @@ import itertools
 import json
 import random
 from collections.abc import AsyncIterator
+from datetime import datetime
 
 from localdev.memory_table import MemoryTable
 from shared import wiring
 from shared.clock import Deadline
-from shared.ledger import Bookkeeping, Claim, Entries, partitions_of
+from shared.events import CREATED, DIRECTORY_RENAMED
+from shared.ledger import Backfills, Bookkeeping, Claim, Entries, OldRows, Rounds, partitions_of
 from shared.model import Arrival, Entry, Source
 from shared.rule_book import RuleBook, ShippedRules
 from shared.rules_file import parse_rules
@@ -19,7 +21,9 @@ from shared.use_cases import Collaborators, compose
 from tests.fakes.arrivals import ACCOUNT
 from tests.fakes.databricks import FakeDatabricks
 from tests.fakes.manual_clock import ManualClock
+from tests.fakes.memory_dead_letters import MemoryDeadLetters
 from tests.fakes.memory_landing import MemoryLanding
+from tests.fakes.memory_queue import MemoryQueue
 from tests.fakes.table_faults import FaultyTable
 
 RULES = """
@@ -46,6 +50,8 @@ class World:
         self.clock = ManualClock()
         self.table = FaultyTable(MemoryTable())
         self.landing = MemoryLanding(self.clock)
+        self.queue = MemoryQueue()
+        self.dead_letters = MemoryDeadLetters(self.clock)
         self.databricks = FakeDatabricks(self.clock)
         self.settings = read_settings({**ENVIRONMENT, **settings})
         self._nonces = itertools.count()
@@ -57,6 +63,8 @@ class World:
         self.rule_book: RuleBook = ShippedRules(self.rules, "rules.yaml")
         self.entries = Entries(self.table, lambda: f"nonce-{next(self._nonces)}")
         self.bookkeeping = Bookkeeping(self.table)
+        self.rounds = Rounds(self.table)
+        self.backfills = Backfills(self.table, lambda: f"nonce-{next(self._nonces)}")
         cases = compose(
             Collaborators(
                 settings=self.settings,
@@ -64,14 +72,23 @@ class World:
                 clock=self.clock,
                 entries=self.entries,
                 bookkeeping=self.bookkeeping,
+                old_rows=OldRows(self.table),
+                rounds=self.rounds,
+                backfills=self.backfills,
+                queue=self.queue,
+                dead_letters=self.dead_letters,
                 landing=self.landing,
                 databricks=self.databricks,
                 locations=wiring.locations(self.settings.landing),
                 randomness=random.Random(1),
+                new_id=lambda: f"id-{next(self._nonces)}",
             )
         )
         self.intake, self.redriver, self.reconciler = cases.intake, cases.redriver, cases.reconciler
-        self.status = cases.status
+        self.sweeper = cases.sweeper
+        self.status, self.run_hints = cases.status, cases.run_hints
+        self.backfill_orders, self.backfiller = cases.backfill_orders, cases.backfiller
+        self.replayer, self.pruner = cases.replayer, cases.pruner
 
     def deadline(self, seconds: float = 10) -> Deadline:
         """Return a deadline so many seconds from now."""
@@ -97,7 +114,7 @@ class World:
         return entry
 
     async def _entries(self) -> AsyncIterator[Entry]:
-        names = {rule.name for rule in self.rules} | set(await self.bookkeeping.standings())
+        names = {rule.ledger_name for rule in self.rules} | set(await self.bookkeeping.standings())
         for partition in (partition for name in names for partition in partitions_of(name)):
             async for row in self.table.range(partition, "E|", "E|~"):
                 entry = await self.entries.read_at(partition, row.key.removeprefix("E|"))
@@ -108,15 +125,29 @@ class World:
 def event_body(arrival: Arrival) -> str:
     """Return the Event Grid payload that announces an arrival."""
     assert arrival.source is Source.EVENT
-    data: dict[str, object] = {"api": "PutBlob", "contentLength": arrival.size}
+    data: dict[str, object] = {"api": arrival.api or "PutBlob", "contentLength": arrival.size}
     if arrival.version is not None:
         data["eTag"] = f'"{arrival.version}"'
     event = {
         "id": arrival.event_id or "e",
         "topic": f"/subscriptions/s/providers/Microsoft.Storage/storageAccounts/{arrival.account or ACCOUNT}",
         "subject": f"/blobServices/default/containers/{arrival.container}/blobs/{arrival.path}",
-        "eventType": "Microsoft.Storage.BlobCreated",
+        "eventType": arrival.event_type or CREATED,
         "eventTime": arrival.committed_at.isoformat(),
         "data": data,
+    }
+    return json.dumps([event])
+
+
+def directory_renamed_body(full_path: str, at: datetime, event_id: str = "renamed") -> str:
+    """Return the Event Grid payload that announces the new name of a directory."""
+    container, _, path = full_path.partition("/")
+    event = {
+        "id": event_id,
+        "topic": f"/subscriptions/s/providers/Microsoft.Storage/storageAccounts/{ACCOUNT}",
+        "subject": f"/blobServices/default/containers/{container}/blobs/{path}",
+        "eventType": DIRECTORY_RENAMED,
+        "eventTime": at.isoformat(),
+        "data": {"api": "RenameDirectory", "destinationUrl": f"https://{ACCOUNT}.dfs.core.windows.net/{full_path}"},
     }
     return json.dumps([event])

@@ -12,6 +12,7 @@ import pytest
 from functions.http_status import http_status
 from functions.on_blob_event import on_blob_event
 from functions.on_reconcile_timer import on_reconcile_timer
+from functions.on_sweep_shard import on_sweep_shard
 from shared import wiring
 from shared.errors import LedgerUnavailable, SettingsError
 from shared.model import State
@@ -30,7 +31,11 @@ class PastDueTimer(func.TimerRequest):
 @pytest.fixture
 async def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """Return a service over fakes, behind the doors."""
-    world = World()
+    return behind_the_doors(World(), monkeypatch)
+
+
+def behind_the_doors(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Make a world the service that doors find."""
     services = {asyncio.get_running_loop(): cast("wiring.Service", _Service(world))}
     monkeypatch.setattr(wiring, "_services", services)
     return world
@@ -46,6 +51,8 @@ class _Service:
             world.reconciler,
             world.status,
         )
+        self.sweeper = world.sweeper
+        self.backfiller = world.backfiller
         self.dispatch_deadline = world.deadline
 
 
@@ -89,6 +96,40 @@ async def test_timer_door_runs_a_pass(world: World, caplog: pytest.LogCaptureFix
 
     assert await world.bookkeeping.last_pass() is not None
     assert "timer.past_due" in caplog.text
+
+
+async def test_shard_door_sweeps_what_the_pass_has_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file whose event was lost is found by whoever receives the message of its shard, and by nobody before."""
+    world = behind_the_doors(World(SWEEP_QUEUE_ABOVE="0"), monkeypatch)
+    await world.drop("landing/crm/known.csv")
+    await world.reconciler.run()  # how much there is to list is known after the first round
+    world.clock.advance(60)
+    missed = world.landing.upload("landing/crm/missed.csv")
+    world.clock.advance(3600)
+    await world.reconciler.run()
+    before = [entry.arrival.path for entry in await world.all_entries()]
+
+    for message in world.queue.take():
+        await cast("Any", on_sweep_shard)(message)
+
+    assert missed.path not in before
+    assert [entry.arrival.path for entry in await world.all_entries()] == [*before, missed.path]
+
+
+@pytest.mark.parametrize("message", ["", "not JSON", "{}", '{"kind": "quick", "round": "long ago", "shard": 1}'])
+async def test_shard_door_takes_anything(world: World, message: str) -> None:
+    """A message that names no shard of ours is done with, and not received again and again."""
+    await cast("Any", on_sweep_shard)(message)
+
+    assert world.queue.sent == []
+
+
+async def test_shard_door_raises_when_the_ledger_is_away(world: World) -> None:
+    """A raised error makes the host receive the message again."""
+    world.table.down = True
+
+    with pytest.raises(LedgerUnavailable):
+        await cast("Any", on_sweep_shard)('{"kind": "quick", "round": "r", "shard": 1}')
 
 
 async def test_status_door_answers_json(world: World) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
 
 from shared.errors import JobsBusy, LedgerUnavailable
-from shared.model import State, Verdict
+from shared.model import Source, State, Verdict
 from shared.redrive import HAND_INTERVAL, HAND_SIZE
+from tests.fakes.dead_letters import FOLDER, OLD, dead
 from tests.fakes.world import World
 
 MINUTE = 60.0
@@ -46,7 +48,7 @@ async def test_dead_blob_storage_does_not_stop_redrive_and_settle(world: World) 
 
     assert done.redriven == {"submitted": 1}
     assert done.settled == {"settled": 1}
-    assert done.failures == ["sweep: Could not list ."]
+    assert done.failures == ["sweep: Could not ask for the time."]
 
 
 async def test_one_entry_that_breaks_does_not_stop_the_others(world: World, caplog: pytest.LogCaptureFixture) -> None:
@@ -134,3 +136,32 @@ async def test_event_door_lends_a_hand_when_the_timer_is_dead(world: World) -> N
     assert helped == {"submitted": HAND_SIZE}
     assert at_once == {}
     assert later == {"submitted": HAND_SIZE}
+
+
+async def test_dead_letters_come_before_the_sweep(world: World) -> None:
+    """What Event Grid gave up on is claimed as an event, and so is no missed one."""
+    await world.reconciler.run()
+    world.clock.advance(1)
+    arrival = world.landing.upload("landing/crm/a.csv")
+    await world.dead_letters.put(f"{FOLDER}/a.json", json.dumps([dead(arrival)]).encode())
+    world.clock.advance(OLD)
+
+    done = await world.reconciler.run()
+
+    assert (await world.only_entry()).arrival.source is Source.EVENT
+    assert done.summary()["dead_letters"]["claimed"] == 1
+    assert done.swept()["missed"] == 0
+
+
+async def test_failing_dead_letters_do_not_stop_the_sweep(world: World) -> None:
+    """Their container may be missing: the sweep finds what is in it all the same."""
+    await world.reconciler.run()
+    world.dead_letters.down = True
+    world.clock.advance(1)
+    world.landing.upload("landing/crm/a.csv")
+    world.clock.advance(OLD)
+
+    done = await world.reconciler.run()
+
+    assert done.failures == ["dead letters: Could not list the dead letters."]
+    assert done.swept()["missed"] == 1

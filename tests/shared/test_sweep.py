@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 
 from shared.model import Result, Source, State
-from shared.sweep.conclusion import OVERLAP
 from tests.fakes.manual_clock import START
 from tests.fakes.world import RULES, World
 
@@ -240,7 +239,7 @@ async def test_watermark_follows_complete_sweeps(world: World) -> None:
     await swept(world, HOUR)
 
     standing = (await world.bookkeeping.standings())["crm"]
-    assert standing.low_watermark == START + timedelta(hours=1) - OVERLAP - timedelta(seconds=GRACE)
+    assert standing.low_watermark == START + timedelta(hours=1) - timedelta(minutes=10) - timedelta(seconds=GRACE)
 
 
 async def test_failing_listing_keeps_its_watermark_and_says_so(world: World) -> None:

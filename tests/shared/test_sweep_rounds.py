@@ -167,15 +167,30 @@ async def test_listing_that_keeps_failing_is_given_up_and_told() -> None:
     assert not found[-1].sweeps[0].complete
 
 
-async def test_changed_rules_begin_a_new_round() -> None:
+async def test_changed_rules_begin_a_new_round(caplog: pytest.LogCaptureFixture) -> None:
     """What other rules have listed proves nothing for these."""
+    caplog.set_level("INFO")
     world = await active(MANY)
+    await large(world)
     await page(world)
+    listed = len(world.landing.listed)
     world.restart(DATED)
     found = await rounds(world)
 
     assert found["quick"].round.fingerprint == world.rules.fingerprint
-    assert len([place for place in world.landing.listed if place.startswith("landing/daily/2026-11-")]) >= 3
+    assert {place[:14] for place in world.landing.listed[listed:]} == {"landing/daily/"}
+    assert "round.abandoned" in caplog.text
+
+
+async def test_containers_that_cannot_be_listed_stop_only_those_who_need_them() -> None:
+    """A rule that names its container is proven all the same."""
+    world = await active(MANY + MANY.split("rules:")[1].replace("crm\n", "any\n").replace("landing/", "land*/x/"))
+    world.landing.failing.add("")
+    found = await rounds(world, HOUR)
+
+    assert found["quick"].failures == ("Could not list .",)
+    assert [(sweep.rule, sweep.complete) for sweep in found["quick"].sweeps] == [("crm", True), ("any", False)]
+    assert await proven(world, "any") == timedelta(0) < await proven(world, "crm")
 
 
 async def page(world: World) -> list[RoundReport]:

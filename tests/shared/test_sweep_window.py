@@ -124,6 +124,17 @@ class History:
             await self.world.deliver(arrival)
 
 
+async def test_grace_is_counted_by_the_clock_of_the_storage() -> None:
+    """A file is no older because our clock is ahead of the one that stamped it."""
+    history = History(skew=-600.0)
+    await history.world.reconciler.run()
+    history.world.clock.advance(60)
+    history.landing.upload("landing/crm/a.csv")
+    done = await history.world.reconciler.run()
+
+    assert (done.swept()["early"], done.swept()["missed"]) == (1, 0)
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.lists(STEPS, max_size=14), st.sampled_from([-3600.0, -600.0, -30.0, 0.0, 30.0, 600.0, 3600.0]))
 async def test_whatever_lands_runs_once(steps: list[Upload | Wait], skew: float) -> None:

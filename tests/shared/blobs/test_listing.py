@@ -190,3 +190,15 @@ async def test_refusals_are_told_as_the_sdk_tells_them(
 
     assert str(ours.value) == str(theirs.value)
     assert len(storage.requests) == 2 * asked
+
+
+async def test_listing_may_start_in_the_middle(client: BlobServiceClient, storage: Storage) -> None:
+    """A shard asks for names from its beginning on; the pages that follow are found by their markers."""
+    storage.answers += [answer(page(blob("b"), marker="m1")), answer(page(blob("c")))]
+
+    listing = Blobs(client, EMULATOR_ACCOUNT).pages("landing", "", start_from="b/é")
+    found = [arrival.path async for one in listing for arrival in one.arrivals]
+
+    queries = [parse_qs(urlsplit(request.split(" ")[1]).query) for request in storage.requests]
+    assert found == ["b", "c"]
+    assert [query.get("startFrom") for query in queries] == [["b/é"], None]
