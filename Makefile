@@ -8,7 +8,7 @@ WORKERS ?= 3
 MARKS ?= acceptance or not acceptance
 SOURCES := function_app.py functions shared cli localdev bench tests
 
-.PHONY: help demo up test lint format bench clean
+.PHONY: help demo up test soak lint format bench clean
 
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
@@ -22,6 +22,10 @@ up: $(READY) ## Start everything on this laptop; drop your own files with `landf
 test: $(READY) lint ## Lint, types, unit, Azurite and acceptance tests
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "$(MARKS)"
 
+soak: $(READY) ## Lose, repeat and delay the events of 5,000 files on three hosts; some minutes
+	@LOST_EVENTS_FILES=5000 LOST_EVENTS_SEED=$${LOST_EVENTS_SEED:-$$(date +%s)} \
+		$(BIN)/python -m pytest -q -s tests/acceptance/test_lost_events.py
+
 lint: $(READY) ## Lint, format and types
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/ruff format --check $(SOURCES)
@@ -31,11 +35,13 @@ format: $(READY) ## Format the code
 	@$(BIN)/ruff check --fix-only --quiet $(SOURCES)
 	@$(BIN)/ruff format $(SOURCES)
 
-bench: $(READY) ## Measure matching, dispatch, the Jobs client and the imports, each beside its peers
+bench: $(READY) ## Measure imports, the Jobs client, dispatch, matching and reconciling, each beside its peers
 	@$(BIN)/python bench/imports.py
 	@$(BIN)/python bench/jobs_client.py
 	@$(BIN)/python bench/dispatch.py
 	@$(BIN)/python bench/match.py
+	@$(BIN)/python bench/listing.py
+	@$(BIN)/python bench/reconcile.py
 
 clean: ## Remove what was installed and what the local stack remembers
 	@rm -rf $(VENV) localdev/node_modules .landfall

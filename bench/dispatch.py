@@ -98,8 +98,10 @@ async def _measure(folder: Path, azurite: Azurite, jobs_url: str, rate: float, s
         "AzureWebJobsStorage": azurite.connection_string,
         "DATABRICKS_HOST": jobs_url,
         "DATABRICKS_TOKEN": "benchmark",
+        "DATABRICKS_RATE_PERCENT": "100000",  # this server has no limit
         "RULES_FILE": str(rules),
         "RECONCILE_SCHEDULE": "0 * * * * *",
+        "SWEEP_QUEUE": "landfall-sweep",
         "SETTLE_INTERVAL": "1h",  # the runs of this server never end
     }
     ours = _host(folder, "landfall", APP_ROOT, environment)

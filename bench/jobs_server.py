@@ -10,8 +10,14 @@ import asyncio
 import json
 import multiprocessing
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
+
+
+def response(status: bytes, body: bytes, *headers: bytes) -> bytes:
+    """Return an HTTP response."""
+    return b"\r\n".join([b"HTTP/1.1 " + status, b"Content-Length: %d" % len(body), *headers, b"", body])
 
 
 class Responder(asyncio.Protocol):
@@ -35,14 +41,15 @@ class Responder(asyncio.Protocol):
                 return
             body = self._received[end + 4 : end + 4 + length]
             self._received = self._received[end + 4 + length :]
-            answer = self.reply(head.split(b" ", 2)[1], body)
-            self._transport.write(
-                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
-                % (len(answer), answer)
-            )
+            self._transport.write(self.respond(head, body))
+
+    def respond(self, head: bytes, body: bytes) -> bytes:
+        """Return the whole response to one request, of which `head` is all before the body."""
+        answer = self.reply(head.split(b" ", 2)[1], body)
+        return response(b"200 OK", answer, b"Content-Type: application/json")
 
     def reply(self, path: bytes, body: bytes) -> bytes:
-        """Return the answer to one request."""
+        """Return the JSON that answers one request."""
         raise NotImplementedError
 
 
@@ -68,7 +75,7 @@ class _Jobs(Responder):
         return found
 
 
-def serve(responder: type[Responder], port: Connection) -> None:
+def serve(responder: Callable[[], Responder], port: Connection) -> None:
     """Serve on a free port of loopback, told through `port`, until the process is ended."""
 
     async def forever() -> None:

@@ -9,38 +9,24 @@ of them; a figure is the median of the ratios of the rounds. The pages come from
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
-import multiprocessing
-import resource
 import statistics
 import sys
-import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from functools import partial
 
-from bench.listing_server import PAGE_SIZE, ListingServer, blob_name
+from bench.landed import CONTAINER, Landed
+from bench.listing_server import PAGE_SIZE, ListingServer
+from bench.turns import Contender, Turn, in_turns
 from shared.secret import Secret
 from shared.storage_connection import EMULATOR_ACCOUNT, EMULATOR_KEY, StorageConnection
 
-CONTAINER = "landing"
 GOAL_OVER_LIST_CPU = 0.1
 GOAL_OVER_DOWNLOAD_WALL = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One listing of the whole container."""
-
-    wall: float  # seconds
-    cpu: float  # seconds of this process, all threads
-    blobs: int
-    last: str  # the last blob's name: the answer is checked
-    peak_mb: float
-
-
-async def _ours(endpoint: str) -> tuple[int, str]:
+async def ours(endpoint: str) -> tuple[int, str]:
+    """List as Landfall does; return how many blobs there are, and the last one's name."""
     from shared.blobs import open_blobs  # noqa: PLC0415 - each process imports its own contender only
 
     connection = StorageConnection(
@@ -59,19 +45,21 @@ async def _ours(endpoint: str) -> tuple[int, str]:
     return count, last
 
 
-async def _sdk(endpoint: str) -> tuple[int, str]:
+async def bare_list(endpoint: str, prefix: str = "") -> tuple[int, str]:
+    """List as the SDK does; return the same."""
     from azure.storage.blob.aio import BlobServiceClient  # noqa: PLC0415 - the same
 
     key = {"account_name": EMULATOR_ACCOUNT, "account_key": EMULATOR_KEY}
     count, last = 0, ""
     async with BlobServiceClient(endpoint, credential=key) as service:
-        async for blob in service.get_container_client(CONTAINER).list_blobs(results_per_page=PAGE_SIZE):
+        container = service.get_container_client(CONTAINER)
+        async for blob in container.list_blobs(name_starts_with=prefix or None, results_per_page=PAGE_SIZE):
             count += 1
             last = blob.name
     return count, last
 
 
-async def _download(endpoint: str) -> tuple[int, str]:
+async def bare_download(endpoint: str) -> tuple[int, str]:
     """Fetch the pages with what the SDK itself sends its requests with, and look for the marker only."""
     import aiohttp  # noqa: PLC0415 - the same
 
@@ -90,69 +78,25 @@ async def _download(endpoint: str) -> tuple[int, str]:
 
 
 OURS, SDK, DOWNLOAD = "Landfall", "bare list_blobs", "bare download"
-CONTENDERS: dict[str, Callable[[str], Awaitable[tuple[int, str]]]] = {OURS: _ours, SDK: _sdk, DOWNLOAD: _download}
-
-
-class Contender:
-    """One way of listing, in a process of its own that lists when it is told to."""
-
-    def __init__(self, name: str, endpoint: str) -> None:
-        self.name = name
-        self.turns: list[Turn] = []
-        self._pipe, theirs = multiprocessing.Pipe()
-        start = multiprocessing.get_context("spawn").Process
-        self._process = start(target=_work, args=[name, endpoint, theirs], daemon=True)
-        self._process.start()
-
-    def run(self) -> Turn:
-        """List everything once."""
-        self._pipe.send("list")
-        turn: Turn = self._pipe.recv()
-        return turn
-
-    def stop(self) -> None:
-        """End the process."""
-        self._pipe.send("")
-        self._process.join()
-
-
-def _work(name: str, endpoint: str, orders: Connection) -> None:
-    while orders.recv():
-        wall, cpu = time.perf_counter(), time.process_time()
-        count, last = asyncio.run(_list(name, endpoint))
-        turn = Turn(
-            time.perf_counter() - wall,
-            time.process_time() - cpu,
-            count,
-            last,
-            resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        )
-        orders.send(turn)
-
-
-async def _list(name: str, endpoint: str) -> tuple[int, str]:
-    return await CONTENDERS[name](endpoint)
+CONTENDERS: dict[str, Callable[[str], Awaitable[tuple[int, str]]]] = {
+    OURS: ours,
+    SDK: bare_list,
+    DOWNLOAD: bare_download,
+}
 
 
 def measure(blobs: int, rounds: int) -> dict[str, float]:
     """Return the figures; raises AssertionError when somebody's listing is not the container's content."""
     with ListingServer(blobs) as endpoint:
-        contenders = [Contender(name, endpoint) for name in CONTENDERS]
-        for turn in range(-1, rounds):  # the first round only warms up
-            shift = turn % len(contenders)
-            for contender in contenders[shift:] + contenders[:shift]:
-                done = checked(contender.name, contender.run(), blobs)
-                if turn >= 0:
-                    contender.turns.append(done)
-        for contender in contenders:
-            contender.stop()
+        contenders = [Contender(name, partial(work, endpoint)) for name, work in CONTENDERS.items()]
+        in_turns(rounds, contenders, lambda contender, turn: check(contender.name, turn, Landed(blobs)))
     return _figures(blobs, *(contender.turns for contender in contenders))
 
 
-def checked(name: str, turn: Turn, blobs: int) -> Turn:
-    """Return the turn; raises AssertionError when its listing is not the container's content."""
-    assert (turn.blobs, turn.last) == (blobs, blob_name(blobs - 1)), f"{name} listed something else: {turn}"
-    return turn
+def check(name: str, turn: Turn, landed: Landed) -> None:
+    """Raise AssertionError when a turn's listing is not the container's content."""
+    expected = (landed.count, landed.name(landed.count - 1))
+    assert turn.answer == expected, f"{name} listed something else: {turn.answer}"
 
 
 def _figures(blobs: int, ours: list[Turn], sdk: list[Turn], download: list[Turn]) -> dict[str, float]:

@@ -23,7 +23,8 @@ _ROUNDS = "sweeps"
 _END = "~"
 # A transaction takes 100 rows and 4 MB: https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions
 _ROWS_AT_ONCE = 20
-LEASE = timedelta(minutes=2)
+# Long beside what lies between two renewals (a page, or 200 claims), short beside the time a dead worker costs.
+LEASE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +57,10 @@ class Shard:
     lease_until: datetime | None = None
     progress: ShardProgress = field(default_factory=ShardProgress)
     etag: str = ""
+
+    def is_abandoned(self, now: datetime) -> bool:
+        """Tell whether somebody took it and has not been heard of since."""
+        return not self.is_done and self.lease_until is not None and self.lease_until <= now
 
     def is_free(self, now: datetime) -> bool:
         """Tell whether somebody may take it."""

@@ -47,9 +47,12 @@ class Known:
         since = self._since[rule] - INDEX_MARGIN
         if rule in self._read_at:  # then only what came meanwhile is new
             since = max(since, self._clock.now() - timedelta(seconds=now - self._read_at[rule]) - INDEX_MARGIN)
-        for partition in partitions_of(rule):
+
+        async def read(partition: str) -> None:
             async for key, outcome in self._entries.keys_between(partition, since):
                 if outcome not in ABSENT:
                     keys.add(key)
+
+        await asyncio.gather(*map(read, partitions_of(rule)))
         self._read_at[rule] = now
         return keys

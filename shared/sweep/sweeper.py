@@ -126,9 +126,12 @@ class Sweeper:
         is_late = round_.sent_at is not None and round_.sent_at + SENT_AGAIN_AFTER <= self._tools.clock.now()
         if is_late:
             round_ = await self._send(round_)
-        if round_.sent_at is None or is_late:  # the passes alone must be enough, if nobody takes the messages
-            shards = await self._tools.rounds.shards(round_)
-            await self._sweep_shards(view, shards, deadline)
+        shards = await self._tools.rounds.shards(round_)
+        if round_.sent_at is not None and not is_late:
+            # The others have a message that will be taken; the message of a dead worker stays hidden for long.
+            now = self._tools.clock.now()
+            shards = [shard for shard in shards if shard.is_abandoned(now)]
+        await self._sweep_shards(view, shards, deadline)  # late, the passes alone must be enough
         found = await self._conclude(round_, view)
         unfinished = round_.sent_at is None and found.done < found.shards
         if unfinished and found.listed > self._tools.settings.sweep_queue_above:

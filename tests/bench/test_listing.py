@@ -9,42 +9,43 @@ from pathlib import Path
 
 import pytest
 
-from bench.listing import OURS, SDK, Turn, checked
-from bench.listing_server import PAGE_SIZE, blob_name, page
+from bench.landed import Landed
+from bench.listing import OURS, SDK, check
+from bench.listing_server import PAGE_SIZE, page
+from bench.turns import Turn
 from shared.blobs.page_decoder import decode_page
 from shared.blobs.page_parser import parse_page
 
 ROOT = Path(__file__).parent.parent.parent
+LANDED = Landed(100)
 
 
 def test_page_holds_the_blobs_it_was_made_of() -> None:
     """A page is a listing as Azure writes it, and both readers read it alike."""
-    body = page(3, 10, "10")
+    body = page(LANDED, range(3, 10), "10")
 
     found = decode_page(body, "account", "landing")
 
-    assert [arrival.path for arrival in found.arrivals] == [blob_name(number) for number in range(3, 10)]
+    assert [arrival.path for arrival in found.arrivals] == [LANDED.name(number) for number in range(3, 10)]
     assert found.next_marker == "10"
     assert found == parse_page(body, "account", "landing")
 
 
 def test_page_is_as_large_as_azures() -> None:
     """A blob with the documented fields takes about 700 bytes."""
-    assert 600 < len(page(0, 100, "")) / 100 < 800
+    assert 600 < len(page(LANDED, range(100), "")) / 100 < 800
 
 
-@pytest.mark.parametrize(("count", "last"), [(4, blob_name(4)), (5, blob_name(3))], ids=["fewer", "others"])
-def test_wrong_listing_is_no_figure(count: int, last: str) -> None:
+@pytest.mark.parametrize("answer", [(99, LANDED.name(99)), (100, LANDED.name(98))], ids=["fewer", "others"])
+def test_wrong_listing_is_no_figure(answer: tuple[int, str]) -> None:
     """A contender that leaves out blobs is not fast but wrong."""
-    with pytest.raises(AssertionError):
-        checked(OURS, Turn(wall=1, cpu=1, blobs=count, last=last, peak_mb=1), blobs=5)
+    with pytest.raises(AssertionError, match="listed something else"):
+        check(OURS, Turn(wall=1, cpu=1, peak_mb=1, answer=answer), LANDED)
 
 
 def test_right_listing_is_a_figure() -> None:
     """A contender that lists everything is measured."""
-    turn = Turn(wall=1, cpu=1, blobs=5, last=blob_name(4), peak_mb=1)
-
-    assert checked(SDK, turn, blobs=5) is turn
+    check(SDK, Turn(wall=1, cpu=1, peak_mb=1, answer=(100, LANDED.name(99))), LANDED)
 
 
 def test_benchmark_prints_its_figures() -> None:

@@ -304,6 +304,22 @@ async def test_lost_messages_are_sent_again() -> None:
     assert len(world.queue.take()) == 4
 
 
+async def test_pass_takes_over_the_shard_of_a_dead_queue_worker() -> None:
+    """The message of a killed instance stays hidden for long; its lease does not."""
+    world = await active(MANY, SWEEP_QUEUE_ABOVE="5")
+    await large(world)
+    (found,) = await page(world)
+    (shard, *_) = await world.rounds.shards(found.round)
+    assert await world.rounds.take(shard, world.clock.now()) is not None
+    before = await listed(world)
+    await page(world)
+    while_leased = await listed(world)
+    world.clock.advance(LEASE.total_seconds())
+    await page(world)
+
+    assert (before, while_leased, await listed(world)) == (8, 8, 10)
+
+
 async def test_dead_queue_leaves_the_round_to_the_passes(caplog: pytest.LogCaptureFixture) -> None:
     """Sharing is a convenience: without a queue the passes list everything themselves."""
     world = await active(MANY, SWEEP_QUEUE_ABOVE="5")

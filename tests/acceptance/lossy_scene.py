@@ -1,0 +1,191 @@
+"""What losing events needs: Azurite, a workspace, several hosts, and an event source that is up to no good."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Collection
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import httpx
+from azure.storage.blob.aio import BlobServiceClient, ContainerClient
+
+from localdev.azurite import Azurite
+from localdev.event_grid.faults import Delay, Drop, Fault, FaultPlan, Reorder, Repeat
+from localdev.event_grid.options import SimulatorOptions
+from localdev.event_grid.retry_policy import RetryPolicy
+from localdev.event_grid.simulator import EventSimulator
+from localdev.stack import LOCAL_SETTINGS
+from localdev.stack_setup import create_containers, run_first_pass
+from localdev.workspace.app import create_app
+from localdev.workspace.scripted_runner import ScriptedRunner
+from localdev.workspace.server import running
+from localdev.workspace.settings import WorkspaceSettings
+from shared import wiring
+from shared.clock import SystemClock
+from shared.errors import LedgerError
+from shared.ledger import Indexed, partitions_of
+from shared.model import Arrival, Source, entry_key, normalised_etag
+from shared.secret import Secret
+from shared.storage_connection import EMULATOR_ACCOUNT
+from shared.wiring import Service, load_rules
+from tests.acceptance.fleet import Fleet, FrontDoor
+
+SEED = int(os.environ.get("LOST_EVENTS_SEED", "41"))
+DROPPED, DOUBLED, REORDERED, LATEST = 0.2, 0.2, 0.2, 8.0  # shares of the events; seconds that one is late at most
+RULE, CONTAINER, TOKEN = "crm", "landing", "lost-events"
+RULES = f"""version: 1
+rules:
+  - name: {RULE}
+    path: "{CONTAINER}/{{name:**}}.csv"
+    job: {{name: "Ingest"}}
+    notebook_params: {{path: "{{blob.path}}", version: "{{blob.etag}}"}}
+"""
+# All that runs at once finds a place: what is tested is who asks for runs, not who waits for them.
+JOB = {
+    "name": "Ingest",
+    "max_concurrent_runs": 1000,
+    "tasks": [{"task_key": "ingest", "notebook_task": {"notebook_path": "/Workspace/ingest"}}],
+}
+
+
+@dataclass
+class Wave:
+    """Versions that are uploaded together, and what becomes of their events."""
+
+    versions: dict[str, Arrival] = field(default_factory=dict)  # by entry key
+    dropped: set[str] = field(default_factory=set)  # entry keys
+
+
+@dataclass
+class Scene:
+    """What the test acts on."""
+
+    service: Service
+    fleet: Fleet
+    simulator: EventSimulator
+    landing: ContainerClient
+    fates: random.Random
+    planned: Counter[str] = field(default_factory=Counter)  # faults, by kind
+
+    def plan(self, paths: Collection[str]) -> set[str]:
+        """Decide what becomes of the next event of each path; return the paths whose event is dropped."""
+        dropped = set()
+        for path in paths:
+            faults: list[Fault] = [Delay(self.fates.uniform(0, LATEST))]
+            if self.fates.random() < DROPPED:
+                dropped.add(path)
+                faults = [Drop()]
+            elif self.fates.random() < DOUBLED:
+                faults.append(Repeat(2))
+            elif self.fates.random() < REORDERED:
+                faults.append(Reorder())
+            self.planned.update(type(fault).__name__ for fault in faults)
+            self.simulator.plan.add(f"{CONTAINER}/{path}", *faults)
+        return dropped
+
+    async def upload(self, paths: Collection[str], content: str) -> Wave:
+        """Upload a version of each path, many at a time."""
+        dropped, wave, gate = self.plan(paths), Wave(), asyncio.Semaphore(16)
+
+        async def one(path: str) -> None:
+            async with gate:
+                blob = self.landing.get_blob_client(path)
+                answer = await blob.upload_blob(f"{content} of {path}".encode(), overwrite=True)
+            arrival = _arrival(path, answer["etag"], answer["last_modified"])
+            key = entry_key(RULE, arrival)
+            wave.versions[key] = arrival
+            if path in dropped:
+                wave.dropped.add(key)
+
+        await asyncio.gather(*(one(path) for path in paths))
+        return wave
+
+    async def indexed(self) -> dict[str, Indexed]:
+        """Return every entry, by key."""
+        since = self.service.clock.now() - timedelta(days=1)
+        found = {}
+        for partition in partitions_of(RULE):
+            async for row in self.service.entries.between(partition, since):
+                found[row.key] = row
+        return found
+
+    async def settled(self, wave: Wave) -> bool:
+        """Tell whether every version of a wave has an entry, and none of them is open."""
+        with suppress(LedgerError):  # a busy Azurite: look again
+            found = await self.indexed()
+            return all(key in found and found[key].outcome != "open" for key in wave.versions)
+        return False
+
+
+def _arrival(path: str, etag: str, committed_at: datetime) -> Arrival:
+    return Arrival(
+        account=EMULATOR_ACCOUNT,
+        container=CONTAINER,
+        path=path,
+        version=normalised_etag(etag),
+        committed_at=committed_at,
+        source=Source.EVENT,
+    )
+
+
+@asynccontextmanager
+async def lossy_scene(folder: Path, hosts: int, **settings: str) -> AsyncIterator[tuple[Scene, httpx.AsyncClient]]:
+    """Yield everything running, the rule active, and a client of the workspace; the settings are the hosts'."""
+    rules = folder / "rules.yaml"
+    rules.write_text(RULES, encoding="utf-8")
+    databricks = WorkspaceSettings(
+        data=folder / "workspace", notebooks=folder / "notebooks", token=Secret(TOKEN), running_tasks=100
+    )
+    databricks.notebooks.mkdir()
+    async with AsyncExitStack() as resources:
+        storage = Azurite()
+        await asyncio.to_thread(storage.start)
+        resources.push_async_callback(asyncio.to_thread, storage.stop)
+        create_containers(storage.connection_string, load_rules(rules))
+        url = await resources.enter_async_context(running(create_app(databricks, runner=ScriptedRunner())))
+        authorised = httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30)
+        workspace = await resources.enter_async_context(authorised)
+        (await workspace.post("/api/2.2/jobs/create", json=JOB)).raise_for_status()
+        environment = {
+            **LOCAL_SETTINGS,
+            "AzureWebJobsStorage": storage.connection_string,
+            "DATABRICKS_HOST": url,
+            "DATABRICKS_TOKEN": TOKEN,
+            "DATABRICKS_RATE_PERCENT": "10000",  # the local workspace has no limits
+            "RULES_FILE": str(rules),
+            "RECONCILE_SCHEDULE": "*/3 * * * * *",
+            "SETTLE_INTERVAL": "1s",
+            "DISPATCH_LEASE": "25s",
+            **settings,
+        }
+        fleet = Fleet(folder, hosts, environment)
+        resources.push_async_callback(fleet.stop)
+        await fleet.deploy()
+        await asyncio.to_thread(run_first_pass, fleet.urls[0], "on_reconcile_timer", environment)
+        door = await resources.enter_async_context(FrontDoor(fleet))
+        service = wiring.build(environment)
+        resources.push_async_callback(service.close)
+        account = BlobServiceClient.from_connection_string(storage.connection_string)
+        await resources.enter_async_context(account)
+        simulator = await resources.enter_async_context(_simulator(storage, door.url))
+        scene = Scene(service, fleet, simulator, account.get_container_client(CONTAINER), random.Random(SEED))
+        yield scene, workspace
+
+
+def _simulator(storage: Azurite, url: str) -> EventSimulator:
+    options = SimulatorOptions(
+        connection=storage.connection,
+        webhook=url,
+        containers=(CONTAINER,),
+        poll_interval=1.0,
+        policy=RetryPolicy(time_scale=0.1),
+        dead_letter_container=None,
+        seed=SEED,
+    )
+    return EventSimulator(options, plan=FaultPlan(), clock=SystemClock())
