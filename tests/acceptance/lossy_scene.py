@@ -39,10 +39,11 @@ from tests.acceptance.fleet import Fleet, FrontDoor
 SEED = int(os.environ.get("LOST_EVENTS_SEED", "41"))
 DROPPED, DOUBLED, REORDERED, LATEST = 0.2, 0.2, 0.2, 8.0  # shares of the events; seconds that one is late at most
 RULE, CONTAINER, TOKEN = "crm", "landing", "lost-events"
+# Seven places to list, so that a sweep has as many shards.
 RULES = f"""version: 1
 rules:
   - name: {RULE}
-    path: "{CONTAINER}/{{name:**}}.csv"
+    path: "{CONTAINER}/crm/{{region:0|1|2|3|4|5|6}}/{{name}}.csv"
     job: {{name: "Ingest"}}
     notebook_params: {{path: "{{blob.path}}", version: "{{blob.etag}}"}}
 """
