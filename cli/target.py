@@ -15,7 +15,8 @@ DEFAULT_STATE = Path(".landfall")
 
 def state_folder() -> Path:
     """Return where the local stack of this folder keeps its state."""
-    return Path(os.environ.get(STATE_VARIABLE) or DEFAULT_STATE)
+    # What runs below works in folders of its own, where a relative path would mean another place.
+    return Path(os.environ.get(STATE_VARIABLE) or DEFAULT_STATE).absolute()
 
 
 def environment() -> Mapping[str, str]:

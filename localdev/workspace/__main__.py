@@ -71,6 +71,11 @@ def _token(asked: argparse.Namespace, environment: Mapping[str, str]) -> Secret:
     return _read_token(kept)
 
 
+def _folder(text: str) -> Path:
+    """Return a folder as the tasks find it too, which run elsewhere."""
+    return Path(text).absolute()
+
+
 def _make_token(file: Path) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -122,8 +127,8 @@ def _parser() -> argparse.ArgumentParser:
         description="A local Databricks workspace: the Jobs API (2.1 and 2.2), really running notebooks. "
         "It prints its address when it listens, and stops on SIGTERM or Ctrl+C. See docs/workspace.md.",
     )
-    parser.add_argument("--data", type=Path, required=True, help="folder in which it remembers jobs and runs")
-    parser.add_argument("--notebooks", type=Path, required=True, help="folder that /Workspace stands for")
+    parser.add_argument("--data", type=_folder, required=True, help="folder in which it remembers jobs and runs")
+    parser.add_argument("--notebooks", type=_folder, required=True, help="folder that /Workspace stands for")
     parser.add_argument("--port", type=int, default=8765, help="port to listen at; 0 takes a free one (%(default)s)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (%(default)s)")
     parser.add_argument(

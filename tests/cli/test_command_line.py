@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from cli.__main__ import app, main
 from cli.drop import _target
-from cli.target import environment
+from cli.target import environment, state_folder
 from shared.errors import SettingsError
 
 RULES = """
@@ -149,3 +149,10 @@ def test_drop_of_several_files_needs_a_folder(tmp_path: Path) -> None:
 
     assert code == 2
     assert "end it with /" in output
+
+
+def test_state_is_found_from_other_folders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tasks of the local workspace run in folders of their own: without a setting the state is still found there."""
+    monkeypatch.delenv("LANDFALL_STATE")
+
+    assert state_folder() == Path.cwd() / ".landfall"

@@ -19,7 +19,7 @@ import httpx
 import psutil
 import pytest
 
-from localdev.workspace.__main__ import TOKEN_VARIABLE, main
+from localdev.workspace.__main__ import TOKEN_VARIABLE, _parser, main
 from tests.fakes.waiting import block_until
 from tests.localdev.workspace.kit import TOKEN, Json, job, notebook, sign_in, task
 
@@ -344,3 +344,10 @@ def command(*more: str) -> subprocess.CompletedProcess[str]:
         check=False,
         timeout=60,
     )
+
+
+def test_folders_mean_the_same_in_every_task() -> None:
+    """Each task runs in a folder of its own, so that a relative path is made absolute at once."""
+    options = _parser().parse_args(["--data", "data", "--notebooks", "notebooks"])
+
+    assert (options.data, options.notebooks) == (Path.cwd() / "data", Path.cwd() / "notebooks")
