@@ -20,7 +20,7 @@ from shared.clock import Clock, Deadline
 from shared.dead_letter_file import DeadLetter, DeadLetterFile, read_dead_letters
 from shared.dead_letter_store import DeadLetterStore, Folder, StoredLetter
 from shared.errors import LandfallError, LedgerError
-from shared.events import Ignored, arrival_from
+from shared.events import Ignored, SubtreeMoved, arrival_from, subtree_from
 from shared.ledger import Claim, Claimed
 
 LISTED = 5000  # blobs: one page of a listing
@@ -42,8 +42,8 @@ class DeadLetterPass:
 
     `counts`, by blob: found, opened, handled, unreadable, early (unreadable so far, and too young to be judged),
     elsewhere (another instance was faster), failed (stays: something was down, out of time, or met a defect). By
-    event: events, ignored (they start nothing), refused (the ledger or Blob Storage was down). By claim: claimed,
-    duplicates, closed.
+    event: events, directories (renamed ones: what rules want of their files is claimed later), ignored (they start
+    nothing), refused (the ledger or Blob Storage was down). By claim: claimed, duplicates, closed.
     """
 
     started_at: datetime
@@ -183,6 +183,8 @@ class DeadLetters:
         result.counts.update(_COUNTS[claim.outcome] for claim in claims)
         if claims:
             result.ledger_failures = 0
+        elif isinstance(subtree_from(letter.event, self._clock.now()), SubtreeMoved):
+            result.counts["directories"] += 1
         else:
             result.counts["ignored"] += 1
 

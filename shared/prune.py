@@ -16,8 +16,9 @@ from typing import Any, TypeVar
 from shared import logs
 from shared.clock import Clock, Deadline
 from shared.errors import LandfallError, RequestError
-from shared.ledger import Indexed, OldRows, Standing, partitions_of
+from shared.ledger import Indexed, OldRows, Rounds, Standing, partitions_of
 from shared.ledger.old_rows import ENTRIES_AT_ONCE, ROWS_AT_ONCE
+from shared.listing_plan import Kind
 from shared.settings import Settings
 
 # A deep sweep looks back over the whole retention from its beginning, and it may have begun this long ago, besides the
@@ -36,7 +37,12 @@ class Pruned:
     dry_run: bool
     rules: dict[str, Counter[str]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)  # rules of which something could not be removed, and why
-    complete: bool = True  # False: time was over, and the rest goes the next time
+    stopped_at: str = ""  # the rule at which time was over: the rest goes the next time
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether there was time for all rules."""
+        return not self.stopped_at
 
     def totals(self) -> Counter[str]:
         """Return the counts of all rules together."""
@@ -55,8 +61,9 @@ class Pruned:
 class Pruner:
     """Removes old rows."""
 
-    def __init__(self, *, old_rows: OldRows, clock: Clock, settings: Settings) -> None:
+    def __init__(self, *, old_rows: OldRows, rounds: Rounds, clock: Clock, settings: Settings) -> None:
         self._old_rows = old_rows
+        self._rounds = rounds
         self._clock = clock
         self._settings = settings
 
@@ -67,26 +74,22 @@ class Pruner:
         *,
         older_than: timedelta | None = None,
         dry_run: bool = False,
+        start_from: str = "",
     ) -> Pruned:
         """Remove what is old of every rule that has a standing, also of those that the rules do not name any more.
 
-        Safe to repeat and to run twice at once; what there is no time for goes the next time. A rule that fails is
-        named and does not stop the others. Raises RequestError for an age below the retention.
+        Safe to repeat and to run twice at once; what there is no time for goes the next time, which may `start_from`
+        the rule where this one stopped. A rule that fails is named and does not stop the others. Raises RequestError
+        for an age below the retention, and LedgerUnavailable when not even the sweeps' rounds can be read.
         """
-        age = self._age(older_than)
+        aged = await self._aged(self._age(older_than))
         pruned = Pruned(dry_run=dry_run)
-        for name, standing in sorted(standings.items()):
-            if deadline.passed():
-                pruned.complete = False
+        for name in sorted(standings):
+            if name < start_from or aged is None:
+                continue
+            if deadline.passed() or not await self._prune_rule(standings[name], aged, deadline, pruned):
+                pruned.stopped_at = name
                 break
-            counts: Counter[str] = Counter()
-            try:
-                pruned.complete &= await self._prune_rule(standing, age, deadline, counts, dry_run=dry_run)
-            except LandfallError as error:
-                logs.error("prune.rule_failed", rule=name, reason=error)
-                pruned.failures[name] = error.message
-            if counts:
-                pruned.rules[name] = counts
         if pruned.rules and not dry_run:
             logs.fact("prune.completed", **pruned.totals(), complete=pruned.complete)
         return pruned
@@ -103,14 +106,36 @@ class Pruner:
         except OverflowError:
             raise RequestError(["Nothing is that old."]) from None
 
-    async def _prune_rule(
-        self, standing: Standing, age: timedelta, deadline: Deadline, counts: Counter[str], *, dry_run: bool
-    ) -> bool:
-        """Remove what is old of one rule and count it; return whether that was all."""
+    async def _aged(self, age: timedelta) -> datetime | None:
+        """Return before when an entry must have been committed and closed to go; None when nothing is that old.
+
+        A deep sweep that has stood still for days, as the service has, still looks back from when it began.
+        """
+        now, sweep = self._clock.now(), await self._rounds.current(Kind.DEEP)
+        if sweep is not None and sweep.concluded_at is None:
+            now = min(now, sweep.started_at)
         try:
-            aged = self._clock.now() - age
+            return now - age
         except OverflowError:
+            return None
+
+    async def _prune_rule(self, standing: Standing, aged: datetime, deadline: Deadline, pruned: Pruned) -> bool:
+        """Remove what is old of one rule and count it; return whether there was time for all of it."""
+        counts: Counter[str] = Counter()
+        try:
+            return await self._remove_old(standing, aged, deadline, counts, dry_run=pruned.dry_run)
+        except Exception as error:  # noqa: BLE001 - what one rule meets must not stop the others (invariant 6)
+            reason = error.message if isinstance(error, LandfallError) else repr(error)
+            logs.error("prune.rule_failed", rule=standing.rule, reason=reason)
+            pruned.failures[standing.rule] = reason
             return True
+        finally:
+            if counts:
+                pruned.rules[standing.rule] = counts
+
+    async def _remove_old(
+        self, standing: Standing, aged: datetime, deadline: Deadline, counts: Counter[str], *, dry_run: bool
+    ) -> bool:
         before = min(aged, standing.low_watermark - self._settings.reconcile_look_back)
         for partition in partitions_of(standing.rule):
             async for old in _chunks(self._old_rows.closed(partition, before, aged), ENTRIES_AT_ONCE):

@@ -123,9 +123,10 @@ class Reconciler:
         await self._sweep(result, rules, standings)
         backfills = self._steps.backfiller.advance(self._share(BACKFILL_SHARE, result))
         await self._attempt(result, "backfills", backfills)
-        await self._attempt(result, "upkeep", self._steps.upkeep.run(standings, self._share(1, result)))
         result.seconds = self._clock.monotonic() - result.started
         await self._conclude(result)
+        # Last of all, with the heartbeat written: it reads much, once an hour, and nothing waits for it.
+        await self._attempt(result, "upkeep", self._steps.upkeep.run(standings, self._share(1, result)))
         return result
 
     async def _redrive(self, result: Pass, due: Sequence[Marker]) -> None:

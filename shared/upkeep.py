@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from shared import logs
 from shared.clock import Clock, Deadline
-from shared.ledger import Bookkeeping, Standing
+from shared.ledger import Bookkeeping, Standing, Upkept
 from shared.prune import Pruner
 from shared.status import RuleStatus, StatusReader
 
@@ -29,14 +30,15 @@ class Upkeep:
         Safe to repeat. Raises LedgerError.
         """
         last = await self._bookkeeping.last_upkeep()
-        if deadline.passed() or (last is not None and self._clock.now() < last + EVERY):
+        if deadline.passed() or (last.at is not None and self._clock.now() < last.at + EVERY):
             return
-        pruned = await self._pruner.prune(standings, deadline)
+        pruned = await self._pruner.prune(standings, deadline, start_from=last.stopped_at)
         if not pruned.complete:
+            await self._bookkeeping.save_upkeep(replace(last, stopped_at=pruned.stopped_at))
             return
         for rule in (await self._status.read()).rules:
             _log_accounts(rule)
-        await self._bookkeeping.save_upkeep(self._clock.now())
+        await self._bookkeeping.save_upkeep(Upkept(self._clock.now()))
 
 
 def _log_accounts(rule: RuleStatus) -> None:

@@ -38,6 +38,14 @@ class Breaker:
     trips: int  # in a row
 
 
+@dataclass(frozen=True, slots=True)
+class Upkept:
+    """How far the hourly upkeep is."""
+
+    at: datetime | None = None  # when it was done last; None: never
+    stopped_at: str = ""  # the rule that it goes on with, "" when it begins
+
+
 class Bookkeeping:
     """Reads and writes the rows that are not entries."""
 
@@ -47,6 +55,19 @@ class Bookkeeping:
     async def standings(self) -> dict[str, Standing]:
         """Return the standing of every rule ever seen, by its name, also of those no longer in the rules."""
         return {row.key: _standing(row) async for row in self._rows(_RULES)}
+
+    async def activate_all(self, rules: Sequence[str], at: datetime) -> dict[str, Standing]:
+        """Record the first sight of many rules, and return their standings by rule; see activate."""
+        standings = {rule: Standing(rule=rule, baseline=at, low_watermark=at) for rule in rules}
+        for start in range(0, len(rules), _ROWS_AT_ONCE):
+            some = [standings[rule] for rule in rules[start : start + _ROWS_AT_ONCE]]
+            try:
+                created = [Create(standing.rule, _standing_values(standing)) for standing in some]
+                etags = await self._table.transact(_RULES, created)
+                standings |= {standing.rule: replace(standing, etag=etags[standing.rule]) for standing in some}
+            except LedgerConflict:
+                standings |= {standing.rule: await self.activate(standing.rule, at) for standing in some}
+        return standings
 
     async def activate(self, rule: str, at: datetime) -> Standing:
         """Record a rule's first sight, and return its standing: an earlier one where somebody was faster."""
@@ -89,14 +110,17 @@ class Bookkeeping:
         row = await self._table.read(_PASSES, _LAST)
         return json.loads(unpacked("summary", row.values)) if row and "summary0" in row.values else None
 
-    async def save_upkeep(self, at: datetime) -> None:
-        """Write when the hourly upkeep was done last."""
-        await self._table.transact(_PASSES, [Put(_UPKEEP, {"at": at.isoformat()})])
+    async def save_upkeep(self, upkeep: Upkept) -> None:
+        """Write how far the hourly upkeep is. The last writer wins: it only saves work."""
+        values = {"at": upkeep.at.isoformat() if upkeep.at else "", "stopped_at": upkeep.stopped_at}
+        await self._table.transact(_PASSES, [Put(_UPKEEP, values)])
 
-    async def last_upkeep(self) -> datetime | None:
-        """Return when the hourly upkeep was done last, None when it never was."""
+    async def last_upkeep(self) -> Upkept:
+        """Return how far the hourly upkeep is."""
         row = await self._table.read(_PASSES, _UPKEEP)
-        return datetime.fromisoformat(row.values["at"]) if row else None
+        values = row.values if row else {}
+        at = values.get("at")
+        return Upkept(datetime.fromisoformat(at) if at else None, values.get("stopped_at", ""))
 
     async def save_rules(self, text: str, version: str) -> None:
         """Keep the text of the last good rules; a text of over about a megabyte, compressed, is not kept."""

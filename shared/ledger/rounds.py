@@ -3,8 +3,10 @@
     sweeps        | quick, deep            the current round of each kind
     sweeps|<kind> | <round>|<number>       its shards
 
-A round's shards are written before the round itself, and a shard moves by its ETag. So a crash leaves at worst rows
-that nobody asks for, and two workers on one shard list it twice: claims are idempotent, a lease only saves work.
+A round's shards are written before the round itself, which says how many they are, and a shard moves by its ETag. So a
+crash leaves at worst rows that nobody asks for, and two workers on one shard list it twice: claims are idempotent, a
+lease only saves work. Ids sort by the time of their round, so that an instance which is late in clearing up cannot take
+the shards of a later round for those of a former one.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from shared.errors import LedgerConflict
+from shared.errors import LedgerConflict, LedgerUnavailable
 from shared.ledger.packing import packed, unpacked
 from shared.ledger.shard_progress import ShardProgress
 from shared.ledger.table import Create, Delete, Operation, Put, Replace, Row, Table, Values
@@ -35,8 +37,8 @@ class Round:
     id: str
     fingerprint: str  # of the rules that it is for
     started_at: datetime  # by the storage service's clock
-    containers: tuple[str, ...] = ()  # that there were, of those that rules name by a pattern
-    containers_failure: str = ""  # why those could not be listed; "" when they could
+    shards: int = 0  # how many it has; where rows are missing, nobody knows what was listed
+    containers_failure: str = ""  # why those that rules name by a pattern could not be listed; "" when they could
     sent_at: datetime | None = None  # when its shards were last sent through the queue; None: the passes do them
     concluded_at: datetime | None = None
     listed: int = 0  # blobs, known when it is concluded
@@ -82,6 +84,7 @@ class Rounds:
         """Write a round in the place of the former one; None when somebody else has done so meanwhile."""
         partition = _partition(new.kind)
         await self._in_batches(partition, [Put(_shard_key(shard), _shard_values(shard)) for shard in shards])
+        new = replace(new, shards=len(shards))
         values = _round_values(new)
         operation = Replace(new.kind, values, former.etag) if former else Create(new.kind, values)
         try:
@@ -123,14 +126,14 @@ class Rounds:
         etags = await self._table.transact(_partition(shard.kind), [Replace(key, _shard_values(changed), shard.etag)])
         return replace(changed, etag=etags[key])
 
-    async def forget_others(self, round_: Round) -> None:
-        """Delete the shards of all rounds of its kind but this one. Safe to repeat."""
-        ids = {row.key.partition("|")[0] async for row in self._table.range(_partition(round_.kind), "", _END)}
-        await self._forget(round_.kind, ids - {round_.id})
+    async def forget_former(self, round_: Round) -> None:
+        """Delete the shards of all rounds of its kind that are older than this one. Safe to repeat, however late."""
+        rows = self._table.range(_partition(round_.kind), "", round_.id, columns=())
+        await self._forget(round_.kind, {row.key.partition("|")[0] async for row in rows})
 
     async def _forget(self, kind: str, ids: Iterable[str]) -> None:
         for round_id in ids:
-            rows = self._table.range(_partition(kind), f"{round_id}|", f"{round_id}|{_END}")
+            rows = self._table.range(_partition(kind), f"{round_id}|", f"{round_id}|{_END}", columns=())
             try:
                 await self._in_batches(_partition(kind), [Delete(row.key) async for row in rows])
             except LedgerConflict:
@@ -139,6 +142,11 @@ class Rounds:
     async def _in_batches(self, partition: str, operations: Sequence[Operation]) -> None:
         for start in range(0, len(operations), _ROWS_AT_ONCE):
             await self._table.transact(partition, operations[start : start + _ROWS_AT_ONCE])
+
+
+def round_id(started_at: datetime, nonce: str) -> str:
+    """Return the id of a round; those of later rounds sort behind it."""
+    return f"{started_at:%Y%m%dT%H%M%S}-{nonce}"
 
 
 def _partition(kind: str) -> str:
@@ -156,8 +164,8 @@ def _round_values(round_: Round) -> Values:
         "fingerprint": round_.fingerprint,
         "started_at": round_.started_at.isoformat(),
         "listed": str(round_.listed),
+        "shards": str(round_.shards),
         "containers_failure": round_.containers_failure,
-        **(packed("containers", json.dumps(round_.containers)) or {}),
         **{name: time.isoformat() for name, time in optional.items() if time},
     }
 
@@ -169,7 +177,7 @@ def _round(row: Row) -> Round:
         id=values["id"],
         fingerprint=values["fingerprint"],
         started_at=datetime.fromisoformat(values["started_at"]),
-        containers=tuple(json.loads(unpacked("containers", values))),
+        shards=int(values["shards"]),
         containers_failure=values["containers_failure"],
         sent_at=_time(values.get("sent_at")),
         concluded_at=_time(values.get("concluded_at")),
@@ -185,9 +193,18 @@ def _shard_values(shard: Shard) -> Values:
         "end_before": shard.end_before,
         "is_done": "true" if shard.is_done else "",
         "lease_until": shard.lease_until.isoformat() if shard.lease_until else "",
-        **(packed("progress", shard.progress.as_text()) or {}),
+        **_packed_progress(shard.progress),
     }
     return {name: value for name, value in values.items() if value}
+
+
+def _packed_progress(progress: ShardProgress) -> Values:
+    """Return progress as it fits into a row; marks and counts are for convenience, the others for the proof."""
+    for told in (progress, progress.without_marks(), replace(progress.without_marks(), found={})):
+        values = packed("progress", told.as_text())
+        if values is not None:
+            return values
+    raise LedgerUnavailable("The progress of a sweep is too long for a row.", hint="Give the containers fewer rules.")
 
 
 def _shard(kind: str, row: Row) -> Shard:

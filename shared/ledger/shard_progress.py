@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime
 
 
@@ -29,6 +29,10 @@ class ShardProgress:
     listings: tuple[ListingProgress, ...] = ()  # those begun
     found: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # ledger name -> what -> how many
     left: Mapping[str, datetime] = field(default_factory=dict)  # ledger name -> the oldest that was left for later
+
+    def without_marks(self) -> ShardProgress:
+        """Return it without what only helps the next round."""
+        return replace(self, listings=tuple(replace(each, marks=()) for each in self.listings))
 
     def as_text(self) -> str:
         """Return it as text."""

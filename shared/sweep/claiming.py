@@ -8,7 +8,7 @@ from datetime import datetime
 
 from shared import logs
 from shared.clock import Clock, Deadline
-from shared.errors import LandfallError
+from shared.errors import BlobsUnavailable, LandfallError, LedgerUnavailable
 from shared.intake import Intake
 from shared.landing import Landing, still_changing
 from shared.ledger import Claim, Claimed
@@ -17,6 +17,7 @@ from shared.sweep.judging import Candidate, Findings, taken_by
 from shared.sweep.view import View
 
 CONCURRENCY = 8
+MOST_REFUSED = 10  # then it is no matter of single files any more
 
 
 class Claimant:
@@ -32,24 +33,34 @@ class Claimant:
     ) -> None:
         """Claim candidates and count what came of them; past the deadline nothing is started, only claimed.
 
-        Raises the first LedgerError or BlobsUnavailable after all have been tried.
+        What one file meets is logged, and it is left for a later round. Raises LedgerUnavailable after all have been
+        tried, and BlobsUnavailable when of MOST_REFUSED files not one could be looked up.
         """
         gate = asyncio.Semaphore(CONCURRENCY)
+        refusals: list[BlobsUnavailable] = []
+        done = 0
 
         async def one(candidate: Candidate) -> None:
+            nonlocal done
             async with gate:
+                if not done and len(refusals) >= MOST_REFUSED:
+                    return
                 try:
                     await self._claim(view, candidate, until, deadline, findings)
-                except LandfallError:
+                    done += 1
+                except LedgerUnavailable:
                     raise
-                except Exception as error:  # noqa: BLE001 - a defect met by one file must not hold up the others
-                    logs.error("sweep.file_failed", path=candidate.arrival.full_path, reason=repr(error))
-                    findings.leave(candidate.rule.ledger_name, "failed", candidate.arrival.committed_at)
+                except Exception as error:  # noqa: BLE001 - what one file meets must not hold up the others
+                    _leave(candidate, error, findings)
+                    if isinstance(error, BlobsUnavailable):
+                        refusals.append(error)
 
         results = await asyncio.gather(*(one(candidate) for candidate in candidates), return_exceptions=True)
         for failure in results:
             if failure is not None:
                 raise failure
+        if not done and len(refusals) >= MOST_REFUSED:
+            raise refusals[0]
 
     async def _claim(
         self, view: View, candidate: Candidate, until: datetime, deadline: Deadline, findings: Findings
@@ -76,6 +87,12 @@ class Claimant:
             findings.count(name, "unwanted")  # the rules have changed meanwhile, or the blob has
         for claim in claims:
             _count(claim, name, findings)
+
+
+def _leave(candidate: Candidate, error: Exception, findings: Findings) -> None:
+    reason = str(error) if isinstance(error, LandfallError) else repr(error)
+    logs.error("sweep.file_failed", path=candidate.arrival.full_path, reason=reason)
+    findings.leave(candidate.rule.ledger_name, "failed", candidate.arrival.committed_at)
 
 
 def _count(claim: Claim, name: str, findings: Findings) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from shared.ledger import Round, Shard, Standing
@@ -69,16 +70,16 @@ class RoundReport:
 
 def report(view: View, round_: Round, shards: Sequence[Shard]) -> RoundReport:
     """Return what the shards of a round have found so far, rule by rule."""
-    sweeps = {
-        rule.ledger_name: Sweep(rule.name, rule.ledger_name, complete=all(shard.is_done for shard in shards))
-        for rule in view.rules
-        if rule.ledger_name in view.since
-    }
+    sweeps = _begun(view, round_, shards)
     ledger_names = {rule.name: rule.ledger_name for rule in view.rules}
+    listings = {place for shard in shards for place in shard.listings}
     rules_of = {
         (listing.container, listing.prefix): [ledger_names[name] for name in listing.rules]
-        for listing in view.plan.listings(view.kind, round_.containers)  # the same whenever it is asked for
+        for listing in view.plan.listings(view.kind, {container for container, _ in listings})
     }
+    # A round may have been planned by other settings than ours, or by another version of us.
+    for name in chain.from_iterable(names for place, names in rules_of.items() if place not in listings):
+        sweeps[name].complete = False
     failures = [round_.containers_failure] if round_.containers_failure else []
     for places in view.plan.rules if failures else ():
         if places.of(view.kind).container is None:
@@ -99,7 +100,14 @@ def report(view: View, round_: Round, shards: Sequence[Shard]) -> RoundReport:
                 sweep.seconds += progress.seconds
                 sweep.complete = sweep.complete and not progress.failure
     done = sum(shard.is_done for shard in shards)
-    return RoundReport(replace(round_, listed=listed), tuple(sweeps.values()), len(shards), done, tuple(failures))
+    return RoundReport(replace(round_, listed=listed), tuple(sweeps.values()), round_.shards, done, tuple(failures))
+
+
+def _begun(view: View, round_: Round, shards: Sequence[Shard]) -> dict[str, Sweep]:
+    """Return nothing found yet, of each rule by its ledger name; complete where no shard says that it is not."""
+    is_whole = len(shards) == round_.shards and all(shard.is_done for shard in shards)
+    swept = [rule for rule in view.rules if rule.ledger_name in view.since]
+    return {rule.ledger_name: Sweep(rule.name, rule.ledger_name, complete=is_whole) for rule in swept}
 
 
 def proven(

@@ -13,7 +13,7 @@ from shared.listing_plan import Listing, shards_of
 Place = tuple[str, str]  # container and prefix
 
 # A listing of more than this in the last round is cut where that round has left marks.
-LARGE = 50_000  # blobs
+LARGE = 250_000  # blobs; each slice costs a page more than it holds
 MOST_SLICES = 32
 SMALL_SHARDS = 64  # that the listings which are not large are put together to, at most, unless they say too much
 LONGEST_LISTINGS = 30_000  # characters: a property of a row holds 32,768

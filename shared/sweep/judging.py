@@ -78,8 +78,7 @@ async def taken_by(view: View, candidate: Candidate) -> str:
         return ""
     ours, rules = candidate.rule.ledger_name, view.rules
     contenders = [rule.ledger_name for rule in rules.contenders(candidate.arrival) if not rule.also]
-    removed = [name for name in view.former if rules.by_ledger_name(name) is None]
-    for name in (*contenders, *removed):
+    for name in (*contenders, *view.removed):
         # A contender that is neither swept nor a former rule was disabled from the first: it has no entries.
         may_have_it = name != ours and (name in view.since or name in view.former)
         if may_have_it and entry_key(name, candidate.arrival) in await view.known.of(name):

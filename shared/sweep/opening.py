@@ -9,6 +9,7 @@ from shared import logs
 from shared.errors import BlobsUnavailable
 from shared.landing import Landing
 from shared.ledger import Round, Rounds
+from shared.ledger.rounds import round_id
 from shared.listing_plan import Kind, ListingPlan
 from shared.rules import Rules
 from shared.settings import Settings
@@ -35,19 +36,12 @@ class Opener:
         containers, failure = await self._containers(plan)
         listings = plan.listings(kind, containers)
         seen = seen_before(await self._rounds.shards(former)) if former else {}
-        round_id = self._new_id()
-        shards = cut(listings, seen, kind, round_id)
-        opened = Round(
-            kind=kind,
-            id=round_id,
-            fingerprint=rules.fingerprint,
-            started_at=now,
-            containers=tuple(containers),
-            containers_failure=failure,
-        )
+        new_id = round_id(now, self._new_id())
+        shards = cut(listings, seen, kind, new_id)
+        opened = Round(kind=kind, id=new_id, fingerprint=rules.fingerprint, started_at=now, containers_failure=failure)
         started = await self._rounds.start(opened, shards, former)
         if started is not None:
-            await self._rounds.forget_others(started)
+            await self._rounds.forget_former(started)
         return started
 
     async def _containers(self, plan: ListingPlan) -> tuple[list[str], str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from shared.listing_plan import Kind
+
 LONGEST = 1_000  # characters; ours have about a hundred
 
 
@@ -12,7 +14,7 @@ LONGEST = 1_000  # characters; ours have about a hundred
 class ShardMessage:
     """Which shard of which round."""
 
-    kind: str
+    kind: Kind
     round_id: str
     number: int
 
@@ -25,10 +27,13 @@ class ShardMessage:
         """Return what `as_text` was made of; raises ValueError for anything else."""
         if len(text) > LONGEST:
             raise ValueError(f"it has {len(text)} characters")
-        found = json.loads(text)
+        try:
+            found = json.loads(text)
+        except RecursionError:
+            raise ValueError("it is nested too deeply") from None
         if not isinstance(found, dict):
             raise ValueError("it is no JSON object")  # noqa: TRY004 - for callers any bad message is a ValueError
         kind, round_id, number = found.get("kind"), found.get("round"), found.get("shard")
-        if not (isinstance(kind, str) and isinstance(round_id, str) and type(number) is int and 0 <= number < 10**5):
+        if not (kind in set(Kind) and isinstance(round_id, str) and type(number) is int and 0 <= number < 10**5):
             raise ValueError("it must name a kind, a round and a shard")
-        return cls(kind, round_id, number)
+        return cls(Kind(kind), round_id, number)

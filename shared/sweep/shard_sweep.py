@@ -8,7 +8,7 @@ from datetime import datetime
 
 from shared import logs
 from shared.clock import Clock, Deadline
-from shared.errors import BlobsUnavailable
+from shared.errors import LandfallError, LedgerError
 from shared.landing import Landing, Page
 from shared.ledger import ListingProgress, Rounds, Shard, ShardProgress
 from shared.ledger.rounds import LEASE
@@ -83,20 +83,23 @@ class ShardSweep:
                     return cursor
                 await self._renew(position, cursor)
                 started = self._tools.clock.monotonic()
-        except BlobsUnavailable as error:
-            logs.error("sweep.listing_failed", container=container, prefix=prefix, reason=error)
-            return self._failed(position, cursor, error)
+        except LedgerError:
+            raise
+        except Exception as error:  # noqa: BLE001 - what one listing meets must not hold up the others (invariant 6)
+            reason = str(error) if isinstance(error, LandfallError) else repr(error)
+            logs.error("sweep.listing_failed", container=container, prefix=prefix, reason=reason)
+            return self._failed(position, cursor, reason)
         return None
 
-    def _failed(self, position: int, cursor: str, error: BlobsUnavailable) -> str | None:
+    def _failed(self, position: int, cursor: str, reason: str) -> str | None:
         """Return the cursor to go on from at another time, None when a listing is given up for this round.
 
-        The next quick round comes with the next pass; the next deep one is a day away, so that one tries more often,
+        The next quick round comes with the next pass; the next deep one may be a day away, so it tries more often,
         at last from the beginning, because it may be the cursor that the service refuses.
         """
         tries = self._listings[position].tries + 1
         is_given_up = self._view.kind is Kind.QUICK or tries >= MOST_TRIES
-        failure = str(error)[:300] if is_given_up else ""
+        failure = reason[:300] if is_given_up else ""
         self._listings[position] = replace(self._listings[position], tries=tries, failure=failure)
         if is_given_up:
             return None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from shared import logs
 from shared.clock import Deadline
-from shared.errors import LedgerConflict, QueueUnavailable
+from shared.errors import LandfallError, LedgerConflict, QueueUnavailable
 from shared.ledger import Bookkeeping, Entries, Round, Shard, Standing
 from shared.listing_plan import Kind
 from shared.rule_book import RuleBook
@@ -20,7 +22,7 @@ from shared.sweep.known import Known
 from shared.sweep.opening import Opener
 from shared.sweep.shard_message import ShardMessage
 from shared.sweep.shard_sweep import ShardSweep, ShardTools
-from shared.sweep.view import View, plan_of, since_of
+from shared.sweep.view import View, view_of
 
 CONCURRENCY = 4
 # A message that nobody has taken for so long was lost; a second one is harmless, the lease decides.
@@ -52,18 +54,26 @@ class Sweeper:
         """Go on with the rounds that are open and begin those that are due; return how they stand.
 
         Out of time, the next pass goes on from there. Safe to repeat and to run twice at once. Raises LedgerError, or
-        BlobsUnavailable when not even the service's time is to be had; watermarks then stay where they are.
+        BlobsUnavailable when not even the service's time is to be had; watermarks then stay where they are. Where only
+        one kind of round fails, the report of the other names why.
         """
         if not any(rule.enabled for rule in rules):
             return []
         now = await self._tools.landing.server_time()
         standings = await self._activated(rules, standings, now)
-        reports = []
-        for kind in (Kind.QUICK, Kind.DEEP):
-            round_ = await self._round(kind, rules, standings, now)
-            if round_ is not None:
-                reports.append(await self._go_on(round_, self._view(round_, rules, standings), deadline))
-        return reports
+        reports: list[RoundReport] = []
+        failures: list[Exception] = []
+        for kind in Kind:
+            try:
+                round_ = await self._round(kind, rules, standings, now)
+                if round_ is not None:
+                    reports.append(await self._go_on(round_, self._view(round_, rules, standings), deadline))
+            except Exception as error:  # noqa: BLE001 - what one kind of round meets must not stop the other
+                logs.error("round.failed", kind=kind, reason=_told(error))
+                failures.append(error)
+        if failures and not reports:
+            raise failures[0]
+        return [replace(each, failures=(*each.failures, *map(_told, failures))) for each in reports]
 
     async def work_on(self, message: str) -> None:
         """Sweep the shard that a message of the queue names, as long as a pass may take; repeat it where time ends.
@@ -78,8 +88,9 @@ class Sweeper:
             return
         rules = await self._rule_book.current()
         round_ = await self._tools.rounds.current(asked.kind)
-        shard = await self._tools.rounds.shard(asked.kind, asked.round_id, asked.number)
-        if round_ is None or shard is None or not _is_current(round_, asked.round_id, rules):
+        is_current = round_ is not None and _is_current(round_, asked.round_id, rules)
+        shard = await self._tools.rounds.shard(asked.kind, asked.round_id, asked.number) if is_current else None
+        if round_ is None or shard is None:
             logs.fact("shard.obsolete", kind=asked.kind, shard=asked.number)
             return
         standings = await self._bookkeeping.standings()
@@ -95,14 +106,12 @@ class Sweeper:
         self, rules: Rules, standings: Mapping[str, Standing], now: datetime
     ) -> Mapping[str, Standing]:
         """Return all standings after each new rule's first sight has been recorded."""
-        known = dict(standings)
-        for rule in rules:
-            if rule.enabled and rule.ledger_name not in known:
-                standing = await self._bookkeeping.activate(rule.ledger_name, now)
-                known[rule.ledger_name] = standing
-                if standing.baseline == now:
-                    logs.fact("rule.activated", rule=rule.name, baseline=standing.baseline)
-        return known
+        new = {rule.ledger_name: rule for rule in rules if rule.enabled and rule.ledger_name not in standings}
+        activated = await self._bookkeeping.activate_all(list(new), now)
+        for name, standing in activated.items():
+            if standing.baseline == now:
+                logs.fact("rule.activated", rule=new[name].name, baseline=standing.baseline)
+        return {**standings, **activated}
 
     async def _round(self, kind: Kind, rules: Rules, standings: Mapping[str, Standing], now: datetime) -> Round | None:
         """Return the round that goes on, a new one when one is due, else None."""
@@ -142,7 +151,7 @@ class Sweeper:
         """Send the shards that nobody works on through the queue; where that fails, the passes go on with them."""
         now = self._tools.clock.now()
         waiting = [shard for shard in await self._tools.rounds.shards(round_) if shard.is_free(now)]
-        messages = [ShardMessage(round_.kind, round_.id, shard.number).as_text() for shard in waiting]
+        messages = [ShardMessage(Kind(round_.kind), round_.id, shard.number).as_text() for shard in waiting]
         try:
             sent = await self._tools.rounds.save(round_, sent_at=now)
             await self._queue.send(messages)
@@ -150,7 +159,8 @@ class Sweeper:
             return round_
         except QueueUnavailable as error:
             logs.error("round.unshared", kind=round_.kind, reason=error)
-            return await self._tools.rounds.save(sent, sent_at=None)
+            with suppress(LedgerConflict):  # then somebody else has gone on with it
+                return await self._tools.rounds.save(sent, sent_at=None)
         logs.fact("round.shared", kind=round_.kind, shards=len(messages))
         return sent
 
@@ -186,7 +196,8 @@ class Sweeper:
         """Return how a round stands; when all of its shards are done, move what it proves and close it."""
         shards = await self._tools.rounds.shards(round_)
         found = report(view, round_, shards)
-        if found.done < found.shards or round_.concluded_at is not None:
+        is_broken = len(shards) < found.shards  # rows are gone: it proves nothing, see `report`
+        if round_.concluded_at is not None or not (is_broken or await self._is_over(found)):
             return found
         standings = await self._bookkeeping.standings()  # read late: the other round may have moved them just now
         moved = proven(view, found, shards, standings, self._tools.settings)
@@ -198,34 +209,33 @@ class Sweeper:
             logs.warning("sweep.overlapped", kind=round_.kind)
             return found
         self._views.pop(round_.kind, None)
+        if is_broken:
+            logs.error("round.broken", kind=round_.kind, shards=found.shards, left=len(shards))
         found = replace(found, round=closed)
         _tell(found)
         return found
+
+    async def _is_over(self, found: RoundReport) -> bool:
+        """Tell whether all shards are done, and under these rules: claims are made under those of each moment."""
+        return found.done == found.shards and (await self._rule_book.current()).fingerprint == found.round.fingerprint
 
     def _view(self, round_: Round, rules: Rules, standings: Mapping[str, Standing]) -> View:
         """Return what a round looks at; one view, and what it knows, serves all shards that are swept here."""
         round_id, view = self._views.get(round_.kind, ("", None))
         if view is not None and round_id == round_.id and view.rules.fingerprint == rules.fingerprint:
             return view
-        swept = [rule.ledger_name for rule in rules if rule.enabled and rule.ledger_name in standings]
-        since = since_of(swept, standings, round_, self._tools.settings)
-        former = tuple(sorted(set(standings) - set(since)))
-        earliest = min(since.values(), default=round_.started_at)
-        known = Known(self._entries, self._tools.clock, {**dict.fromkeys(former, earliest), **since})
-        view = View(
-            rules=rules,
-            kind=Kind(round_.kind),
-            plan=plan_of(rules, round_.started_at, self._tools.settings),
-            since=since,
-            former=former,
-            known=known,
-        )
+        known = partial(Known, self._entries, self._tools.clock)
+        view = view_of(round_, rules, standings, known, self._tools.settings)
         self._views[round_.kind] = (round_.id, view)
         return view
 
 
 def _is_current(round_: Round, round_id: str, rules: Rules) -> bool:
     return round_.id == round_id and round_.concluded_at is None and round_.fingerprint == rules.fingerprint
+
+
+def _told(error: Exception) -> str:
+    return str(error) if isinstance(error, LandfallError) else repr(error)
 
 
 def _tell(found: RoundReport) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 
 from shared.ledger import Round, Standing
 from shared.listing_plan import Kind, ListingPlan, Window, Zones, plan_listings
@@ -21,8 +22,13 @@ class View:
     kind: Kind
     plan: ListingPlan
     since: Mapping[str, datetime]  # of the rules that are swept
-    former: tuple[str, ...]  # that may have entries and are not swept: removed or disabled
+    former: frozenset[str]  # that may have entries and are not swept: removed or disabled
     known: Known
+
+    @cached_property
+    def removed(self) -> tuple[str, ...]:
+        """Return the former rules that the rules do not name at all."""
+        return tuple(name for name in sorted(self.former) if self.rules.by_ledger_name(name) is None)
 
     @property
     def earliest(self) -> datetime:
@@ -33,6 +39,28 @@ class View:
         """Tell whether a round of this kind sees all files of a rule (its name, not its ledger name)."""
         places = self.plan.of_rule(rule)
         return places is not None and (self.kind is Kind.DEEP or not places.is_pruned)
+
+
+def view_of(
+    round_: Round,
+    rules: Rules,
+    standings: Mapping[str, Standing],
+    known: Callable[[Mapping[str, datetime]], Known],
+    settings: Settings,
+) -> View:
+    """Return what a round looks at; `known` gives what the ledger knows of rules since a time of each."""
+    swept = [rule.ledger_name for rule in rules if rule.enabled and rule.ledger_name in standings]
+    since = since_of(swept, standings, round_, settings)
+    former = frozenset(standings) - frozenset(since)
+    earliest = min(since.values(), default=round_.started_at)
+    return View(
+        rules=rules,
+        kind=Kind(round_.kind),
+        plan=plan_of(rules, round_.started_at, settings),
+        since=since,
+        former=former,
+        known=known({**dict.fromkeys(former, earliest), **since}),
+    )
 
 
 def plan_of(rules: Rules, started_at: datetime, settings: Settings) -> ListingPlan:

@@ -16,7 +16,7 @@ from shared.ledger import Claim
 from shared.model import State
 from tests.fakes.dead_letters import FOLDER, OLD, dead, take_in, use_case
 from tests.fakes.memory_dead_letters import MemoryDeadLetters
-from tests.fakes.world import World, event_body
+from tests.fakes.world import World, directory_renamed_body, event_body
 
 
 @pytest.fixture
@@ -104,6 +104,16 @@ async def test_events_that_start_nothing_are_counted(world: World, store: Memory
     result = await take_in(world, store)
 
     assert result.counts == {"found": 1, "opened": 1, "handled": 1, "events": 2, "ignored": 2}
+
+
+async def test_renamed_directory_is_not_counted_as_ignored(world: World, store: MemoryDeadLetters) -> None:
+    """Its files are claimed later, by a backfill that was written down: the letter has started something."""
+    (event,) = json.loads(directory_renamed_body("landing/crm", world.clock.now()))
+    await store.put("x.json", json.dumps([event]).encode())
+    result = await take_in(world, store)
+
+    assert result.counts == {"found": 1, "opened": 1, "handled": 1, "events": 1, "directories": 1}
+    assert len(await world.backfills.running()) == 1
 
 
 async def test_reasons_are_counted_by_event(world: World, store: MemoryDeadLetters) -> None:

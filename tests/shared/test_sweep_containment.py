@@ -63,7 +63,7 @@ async def test_defect_met_in_one_listing_stops_no_other(monkeypatch: pytest.Monk
 
 
 async def test_file_that_blob_storage_refuses_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Such as one that its sender has encrypted with a key of his own: later pages are listed, it holds up the proof."""
+    """Such as one encrypted with its sender's own key: later pages are listed, and only the proof is held up."""
     world = await active()
     world.landing.page_size = 1
     for name in ("a", "b", "c"):
@@ -185,65 +185,65 @@ async def test_progress_too_long_for_a_row_keeps_what_counts() -> None:
 
 async def test_changed_settings_do_not_hide_a_failed_listing() -> None:
     """A round that was planned otherwise proves only what it has listed in the places of today."""
-    dated = RULES.replace("landing/crm/", "landing/crm/{date:%Y-%m-%d}/")
-    world = await active(dated, SWEEP_DEEP_EVERY="1h")
-    world.landing.upload("landing/crm/2026-01-01/lost.csv")
+    world = await active()
+    for name in ("crm/1", "crm/2", "erp/1", "erp/2"):
+        world.landing.upload(f"landing/{name}.csv")
     world.clock.advance(HOUR)
-    world.landing.failing.add("landing")
-    for _ in range(2):
-        await world.sweeper.sweep(world.rules, await world.bookkeeping.standings(), world.deadline())
-    changed = World(dated.replace("crm/{date:%Y-%m-%d}", "crm/{date:%Y-%m-%d}"), SWEEP_DEEP_EVERY="1h")
-    assert changed is not None
-    current = await world.rounds.current("deep")
+    world.landing.page_size = 1
+    await world.sweeper.sweep(world.rules, await world.bookkeeping.standings(), world.deadline(0))
+    current = await world.rounds.current("quick")
     assert current is not None
     for shard in await world.rounds.shards(current):  # as another plan would have written them
-        places = tuple((container, prefix + "2") for container, prefix in shard.listings)
-        await world.rounds.save_shard(shard, listings=places)
-    for _ in range(3):
-        await world.sweeper.sweep(world.rules, await world.bookkeeping.standings(), world.deadline())
+        elsewhere = (("landing", "crm/2026/"),) if shard.listings == (("landing", "crm/"),) else shard.listings
+        await world.rounds.save_shard(shard, listings=elsewhere, progress=ShardProgress(), is_done=False)
+    world.landing.failing.add("landing")
+    await world.sweeper.sweep(world.rules, await world.bookkeeping.standings(), world.deadline())
 
     assert await proven(world, "crm") == timedelta(0)
 
 
-async def test_long_deep_round_keeps_the_ledger_from_forgetting() -> None:
-    """A round that stood still for days still looks back over the retention from its beginning: nothing of it goes."""
+async def test_long_deep_round_keeps_the_ledger_from_forgetting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A round that stood still for days looks back over the retention from its beginning: nothing of that goes."""
     world = World(RULES, LEDGER_RETENTION="4d", SWEEP_DEEP_EVERY="24h")
     await world.reconciler.run()
     world.clock.advance(MINUTE)
     await world.drop("landing/crm/a.csv")
     (run_id,) = world.databricks.runs
     world.databricks.end(run_id, Verdict.SUCCEEDED)
-    for _ in range(3):
+    for _ in range(2):
         world.clock.advance(DAY)
         await world.reconciler.run()
     world.clock.advance(DAY)
-    world.landing.page_size = 1
-    world.landing.upload("landing/crm/0.csv")
-    pages = world.landing.pages
-
-    async def dead(*args: str, **kwargs: str) -> AsyncIterator[Page]:
-        raise LedgerUnavailable("the process dies here")
-        async for page in pages(*args, **kwargs):
-            yield page
-
-    world.landing.pages = dead  # type: ignore[assignment, method-assign]  # a deep round begins, and stands still
-    await world.reconciler.run()
-    world.landing.pages = pages  # type: ignore[method-assign]
-    current = await world.rounds.current("deep")
-    assert current is not None
-    assert current.concluded_at is None
-    world.clock.advance(5 * DAY)
-    await world.bookkeeping.save_standings(
-        [
-            replace(standing, low_watermark=world.clock.now() - timedelta(hours=1))
-            for standing in (await world.bookkeeping.standings()).values()
-        ]
-    )
+    with monkeypatch.context() as dying:
+        dying.setattr(world.landing, "pages", failing_pages)
+        await world.reconciler.run()  # begins a deep round and dies
+    world.clock.advance(5 * DAY)  # as does everything
+    later = world.clock.now() - timedelta(hours=1)
+    standings = await world.bookkeeping.standings()
+    await world.bookkeeping.save_standings([replace(each, low_watermark=later) for each in standings.values()])
     await world.pruner.prune(await world.bookkeeping.standings(), world.deadline())
     world.restart(RULES)
     await world.reconciler.run()
 
-    assert [run for run in world.databricks.runs if run == run_id] == [run_id]
-    entries = [entry for entry in await world.all_entries() if entry.arrival.path == "crm/a.csv"]
-    assert len(entries) == 1
-    assert len(world.databricks.runs) == 2
+    assert len(world.databricks.runs) == 1
+
+
+async def failing_pages(*_args: str, **_options: str) -> AsyncIterator[Page]:
+    """Let the ledger fail where a page should come."""
+    if _args:
+        raise LedgerUnavailable("the process dies here")
+    yield Page(arrivals=(), server_time=START, cursor="")
+
+
+async def test_ten_thousand_rules_are_activated_in_a_hundred_calls() -> None:
+    """The first pass after a large change of rules must not spend its time on writing down one rule after the other."""
+    world = World()
+    names = [f"rule-{number}" for number in range(1_050)]
+    earlier = await world.bookkeeping.activate("rule-3", START - timedelta(days=1))
+    calls = world.table.calls
+    activated = await world.bookkeeping.activate_all(names, START)
+
+    assert list(activated) == names
+    assert activated["rule-3"] == earlier
+    assert activated == await world.bookkeeping.standings()
+    assert world.table.calls - calls < 11 + 2 * 100 + 5

@@ -1,4 +1,4 @@
-"""Several instances on one ledger: whatever order they move in and wherever they die, files run once and proofs hold."""
+"""Several instances on one ledger: in whatever order they move and die, files run once and proofs hold."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from datetime import timedelta
 import pytest
 
 from shared.errors import LedgerUnavailable
-from shared.ledger.rounds import LEASE
 from shared.sweep.conclusion import OVERLAP
 from shared.sweep.sweeper import SENT_AGAIN_AFTER
 from tests.fakes.manual_clock import START
@@ -52,19 +51,17 @@ class SlowTable(FaultyTable):
         await super()._call()
 
 
-def beside(world: World, rules: str, turns: random.Random) -> World:
-    """Return another instance on the same ledger, storage, queue and workspace."""
-    other = World(rules, SWEEP_QUEUE_ABOVE=str(world.settings.sweep_queue_above))
-    other.clock, other.landing, other.queue, other.databricks = (
-        world.clock,
-        world.landing,
-        world.queue,
-        world.databricks,
-    )
-    other.table = SlowTable(world.table, turns)
-    other._nonces = world._nonces
-    other.restart(rules)
-    return other
+class Instance(World):
+    """Another instance on the same ledger, storage, queue and workspace as a world."""
+
+    def __init__(self, world: World, rules: str, chance: random.Random) -> None:
+        super().__init__(rules)
+        self.settings = world.settings
+        self.clock, self.landing, self.queue = world.clock, world.landing, world.queue
+        self.databricks, self._nonces = world.databricks, world._nonces
+        self.table = SlowTable(world.table, chance)
+        self.chance = chance
+        self.restart(rules)
 
 
 async def check_proof(world: World) -> None:
@@ -79,15 +76,14 @@ async def check_proof(world: World) -> None:
     assert missing == []
 
 
-async def one_pass(instance: World) -> None:
-    """Let an instance run a pass, however that ends."""
+async def one_pass(instance: Instance) -> None:
+    """Let an instance run a pass, with or without time for more than a page, however that ends."""
     with suppress(LedgerUnavailable):
-        await instance.sweeper.sweep(
-            instance.rules, await instance.bookkeeping.standings(), instance.deadline(random.Random(1).choice([0, 10]))
-        )
+        deadline = instance.deadline(instance.chance.choice([0, 10]))
+        await instance.sweeper.sweep(instance.rules, await instance.bookkeeping.standings(), deadline)
 
 
-async def work(instance: World) -> None:
+async def work(instance: Instance) -> None:
     """Let an instance take one message of the queue, and put it back where it fails."""
     for message in instance.queue.take(1):
         try:
@@ -100,10 +96,10 @@ async def work(instance: World) -> None:
 async def test_any_interleaving_of_instances_runs_each_file_once(seed: int) -> None:
     """Passes overlap, workers take shards, rules differ for a while, and any call may be the last of its process."""
     chance = random.Random(seed)
-    world = World(RULES, SWEEP_QUEUE_ABOVE=chance.choice(["5", "1000"]))
+    world = World(RULES, SWEEP_QUEUE_ABOVE=chance.choice(["5", "1000"]), SWEEP_DEEP_EVERY="1h")
     await world.reconciler.run()
     world.landing.page_size = 2
-    instances = [beside(world, rules, chance) for rules in (RULES, RULES, OTHERS if seed % 3 == 0 else RULES)]
+    instances = [Instance(world, rules, chance) for rules in (RULES, RULES, OTHERS if seed % 3 == 0 else RULES)]
     files = 0
     for _ in range(12):
         world.clock.advance(chance.choice([1.0, MINUTE, 6 * MINUTE, HOUR]))
@@ -115,16 +111,17 @@ async def test_any_interleaving_of_instances_runs_each_file_once(seed: int) -> N
         steps = [chance.choice([one_pass, one_pass, work])(instance) for instance in instances for _ in range(2)]
         await asyncio.gather(*steps)
         await check_proof(world)
-    world.clock.advance(SENT_AGAIN_AFTER.total_seconds())
+    quiet = world.clock.now()
     for _ in range(8):
-        world.clock.advance(LEASE.total_seconds() + 5 * MINUTE)
+        world.clock.advance(SENT_AGAIN_AFTER.total_seconds())
         await world.reconciler.run()
 
     await check_proof(world)
-    current = await world.rounds.current("quick")
-    assert current is not None
-    assert current.concluded_at is not None
-    assert len(world.databricks.runs) == files
+    assert (await world.bookkeeping.standings())["all"].low_watermark > quiet
+    entries = await world.all_entries()
+    assert {entry.arrival.full_path for entry in entries} == {blob.full_path for blob in world.landing._blobs.values()}
+    assert len(world.databricks.runs) == len(entries)
+    assert len(entries) == files or seed % 3 == 0  # instances with different rules may each give a file to theirs
 
 
 async def test_slow_instance_deletes_no_shards_of_a_later_round() -> None:
@@ -144,7 +141,7 @@ async def test_slow_instance_deletes_no_shards_of_a_later_round() -> None:
         async def transact_later(partition: str, operations: object) -> object:
             if partition == "sweeps":
                 world.table.transact = transact  # type: ignore[method-assign]  # once
-                await world.rounds.forget_others(slow)
+                await world.rounds.forget_former(slow)
             return await transact(partition, operations)  # type: ignore[arg-type]  # as it came
 
         world.table.transact = transact_later  # type: ignore[assignment, method-assign]  # a race

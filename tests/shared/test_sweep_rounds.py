@@ -282,7 +282,18 @@ async def test_message_of_another_round_does_nothing(caplog: pytest.LogCaptureFi
     assert "shard.obsolete kind=quick" in caplog.text
 
 
-@pytest.mark.parametrize("message", ["", "no JSON", "[]", '{"kind": "quick"}', '{"kind":1,"round":2,"shard":"x"}'])
+@pytest.mark.parametrize(
+    "message",
+    [
+        "",
+        "no JSON",
+        "[]",
+        "[" * 999,
+        '{"kind":"a/b","round":"r","shard":0}',
+        '{"kind": "quick"}',
+        '{"kind":1,"round":2,"shard":"x"}',
+    ],
+)
 async def test_strange_message_is_refused(message: str, caplog: pytest.LogCaptureFixture) -> None:
     """What is in the queue and not ours is logged and taken away, not delivered for ever."""
     world = await active(MANY)

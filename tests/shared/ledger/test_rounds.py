@@ -72,7 +72,7 @@ async def test_shard_survives_its_row(shard: Shard) -> None:
 async def test_round_survives_its_row() -> None:
     """Every field of a round is read as it was written."""
     rounds = Rounds(MemoryTable())
-    written = a_round(containers=("a", "b"), containers_failure="down", sent_at=NOW, concluded_at=NOW, listed=7)
+    written = a_round(containers_failure="down", sent_at=NOW, concluded_at=NOW, listed=7)
     await rounds.start(written, [], None)
     found = await rounds.current("quick")
 
@@ -113,7 +113,7 @@ async def test_former_rounds_leave_nothing() -> None:
     first = await rounds.start(a_round(), [a_shard(number) for number in range(130)], None)
     second = await rounds.start(a_round(id="s"), [a_shard(0, "s")], first)
     assert second is not None
-    await rounds.forget_others(second)
+    await rounds.forget_former(second)
 
     assert await rounds.shards(a_round()) == []
     assert len(await rounds.shards(second)) == 1
