@@ -10,7 +10,7 @@ from cli.backfill.command import backfill
 from cli.demo.command import demo
 from cli.drop import drop
 from cli.explain.command import explain
-from cli.output import talk
+from cli.output import complain, talk
 from cli.prune import prune
 from cli.replay import replay
 from cli.rules.command import rules
@@ -36,7 +36,7 @@ def main() -> None:
     try:
         app()
     except LandfallError as error:
-        talk.print(str(error), style="red", markup=False, soft_wrap=True)
+        complain(str(error))
         sys.exit(1)
     except KeyboardInterrupt:
         talk.print("Stopped.")

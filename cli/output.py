@@ -17,8 +17,8 @@ from shared.logs import printable
 from shared.model import Result, State
 
 # Output that goes into a file or a pipe has no width of its own: wide enough for the tables, as `ps` does it.
-out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
-talk = Console(stderr=True, highlight=False)
+out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 160)
+talk = Console(stderr=True, highlight=False, emoji=False)
 
 LONGEST_PATH = 120
 NUMBERS = {"run", "open", "succeeded", "failed", "other", "dead", "missed", "duplicates"}
@@ -35,8 +35,12 @@ _COLOURS = {
 
 
 def show_json(value: object) -> None:
-    """Write a value for scripts: one JSON document on standard output, nothing else."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    """Write a value for scripts: one JSON document on standard output, nothing else.
+
+    What a terminal would obey, and what no encoding has, is escaped as JSON does it: the document says the same.
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    sys.stdout.write("".join(map(_harmless, text)) + "\n")
 
 
 def show_table(
@@ -84,6 +88,11 @@ def say(text: str, style: str = "") -> None:
     out.print(visible(text), style=style, soft_wrap=True)
 
 
+def complain(text: str) -> None:
+    """Write what is wrong to standard error, line by line; nothing in it is obeyed."""
+    talk.print("\n".join(map(visible, text.split("\n"))), style="red", soft_wrap=True)
+
+
 def cell(value: object) -> str:
     """Return a value as a table shows it."""
     if value is None or value == "":
@@ -103,6 +112,10 @@ def visible(text: str) -> str:
 def shortened(text: str) -> str:
     """Return a path as a table has room for it: a very long one without its middle."""
     return text if len(text) <= LONGEST_PATH else f"{text[: LONGEST_PATH // 2]}…{text[-LONGEST_PATH // 2 :]}"
+
+
+def _harmless(character: str) -> str:
+    return character if character.isprintable() or character == "\n" else json.dumps(character)[1:-1]
 
 
 def ago(moment: datetime | None, now: datetime) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cli.options import read_length
-from cli.output import out, show_json, show_table, talk
+from cli.output import complain, out, show_json, show_table
 from cli.target import environment
 from shared import wiring
 from shared.clock import Deadline
@@ -56,4 +56,4 @@ def _show(pruned: Pruned) -> None:
     else:
         out.print("Nothing is old enough.")
     for rule, reason in pruned.failures.items():
-        talk.print(f"{rule}: {reason}", style="red", markup=False, soft_wrap=True)
+        complain(f"{rule}: {reason}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
@@ -11,12 +10,13 @@ from typing import Annotated
 import typer
 
 from cli.options import read_moment
-from cli.output import out, shortened, show_json, show_table, talk
+from cli.output import out, shortened, show_json, show_table, talk, visible
+from cli.person import person
 from cli.target import environment
 from shared import wiring
 from shared.clock import Deadline
 from shared.replay import Replayed
-from shared.replay_request import DEFAULT_LIMIT, DEFAULT_STATES, HIGHEST_LIMIT, LONGEST_NAME, ReplayRequest
+from shared.replay_request import DEFAULT_LIMIT, DEFAULT_STATES, HIGHEST_LIMIT, ReplayRequest
 
 # Enough for the highest limit; what is not opened by then is named as `more`.
 SECONDS = 600.0
@@ -44,7 +44,7 @@ def replay(
     """
     now = datetime.now(UTC)
     request = ReplayRequest(
-        asked_by=_person(),
+        asked_by=person(),
         entry=entry.lower(),
         rule=rule,
         states=tuple(state) if state else DEFAULT_STATES,
@@ -90,7 +90,7 @@ def _show(replayed: Replayed, *, talking: bool = False) -> None:
         show_table(title, ("entry", "rule", "file", "generation"), rows, wide=("file",))
     for one in replayed.refused:
         told = f"{one.entry.key[:12]} ({shortened(one.entry.arrival.full_path)!r}) stays as it is: {one.reason}."
-        talk.print(told, markup=False, soft_wrap=True)
+        talk.print(visible(told), soft_wrap=True)
     (talk if talking else out).print(_summary(replayed))
 
 
@@ -102,12 +102,3 @@ def _summary(replayed: Replayed) -> str:
     if replayed.more:
         said.append("and there are more" if replayed.dry_run else "there are more: repeat it for the rest")
     return f"{', '.join(said)}."
-
-
-def _person() -> str:
-    """Return who asks, for the log and the ledger."""
-    try:
-        name = getpass.getuser()
-    except (OSError, KeyError):  # a container may have no name for its user
-        name = "somebody"
-    return "".join(character for character in name if character.isprintable())[:LONGEST_NAME] or "somebody"

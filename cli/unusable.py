@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import typer
 
-from cli.output import talk
+from cli.output import complain
 from shared.errors import LandfallError
 
 UNUSABLE = 2
@@ -19,5 +19,5 @@ def unusable_exits() -> Iterator[None]:
     try:
         yield
     except LandfallError as error:
-        talk.print(str(error), style="red", markup=False, soft_wrap=True)
+        complain(str(error))
         raise typer.Exit(UNUSABLE) from None

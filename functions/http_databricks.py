@@ -20,8 +20,8 @@ _STATUS = {"shut": 404, "stranger": 401, "too-large": 413, "ignored": 200, "look
 @http_databricks_door.route(route="databricks", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
 async def http_databricks(req: func.HttpRequest) -> func.HttpResponse:
     """Settle the run that a notification names; answers 200 to all that show the password, theirs or not."""
-    service = wiring.service()
     try:
+        service = wiring.service()
         received = await service.run_hints.receive(
             req.headers.get("authorization", ""), req.get_body(), service.dispatch_deadline()
         )

@@ -14,6 +14,7 @@ from shared.wording import shown
 # https://learn.microsoft.com/azure/databricks/resources/limits
 DEFAULT_RATE = 10.0
 LEAST_RATE, MOST_RATE = 0.1, 1000.0
+HIGHEST_LIMIT = 1_000_000_000
 LONGEST_PREFIX = 1100  # a container's name and the 1,024 characters that a blob's may have
 LONGEST_NAME = 80
 FIELDS = ("rule", "since", "until", "prefix", "limit", "rate", "dry_run", "asked_by")
@@ -66,8 +67,8 @@ def _faults(request: BackfillRequest) -> list[str]:
         faults.append("No rule is named: `rule` says whose files are wanted.")
     if request.since and request.until and request.since >= request.until:
         faults.append(f"Nothing is from {request.since.isoformat()} on and before {request.until.isoformat()}.")
-    if request.limit is not None and request.limit < 1:
-        faults.append(f"The limit is {request.limit}; it must be at least 1.")
+    if request.limit is not None and not 1 <= request.limit <= HIGHEST_LIMIT:
+        faults.append(f"The limit is {shown(str(request.limit))}; it must be from 1 to {HIGHEST_LIMIT}.")
     if not LEAST_RATE <= request.rate <= MOST_RATE:  # NaN is not
         faults.append(f"The rate is {request.rate:g}; it must be from {LEAST_RATE:g} to {MOST_RATE:g} a second.")
     if not 0 < len(request.asked_by) <= LONGEST_NAME or not request.asked_by.isprintable():
@@ -85,4 +86,6 @@ def _prefix_faults(prefix: str) -> list[str]:
         return [f"The prefix {shown(prefix)} names no container: write container/beginning."]
     if is_system_container(container):
         return [f"No rule watches the container {shown(container)}."]
+    if any("\ud800" <= character <= "\udfff" for character in prefix):
+        return [f"The prefix {shown(prefix)} holds half a character: no blob is called so."]
     return []

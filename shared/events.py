@@ -28,6 +28,9 @@ UNCOMMITTED_APIS = frozenset({"CreateFile", "SftpCreate"})
 
 LONGEST_NAME = 2048  # Blob Storage allows 1,024 characters; twice that is not a blob but an attack on the ledger
 LONGEST_ETAG = 128
+LONGEST_TEXT = 1024  # of what else an event tells; a row of the ledger must hold it
+# No event is older than Event Grid. A time at the edge of the calendar would overflow where margins are taken off.
+EARLIEST = datetime(2017, 1, 1, tzinfo=UTC)
 _DAMAGED = "the name was damaged on its way (U+FFFD or half a surrogate pair): left to the sweep"
 # Renamed files keep their times, so that a sweep takes them for old ones.
 _DAMAGED_DIRECTORY = f"{_DAMAGED.partition(':')[0]}: ask for a backfill below the directory"
@@ -68,7 +71,7 @@ class SubtreeMoved:
 def read_events(body: str, received_at: datetime) -> Iterator[Arrival | SubtreeMoved | Ignored]:
     """Yield what each event of a body says, in order. Never raises for what the body holds.
 
-    `received_at` (aware UTC) stands in for an event time that is missing, unreadable or in the future.
+    `received_at` (aware UTC) stands in for an event time that is missing, unreadable, impossible or in the future.
     """
     try:
         payload = json.loads(body.removeprefix("\ufeff"))
@@ -91,7 +94,7 @@ def arrival_from(event: Mapping[str, Any], received_at: datetime) -> Arrival | I
     if reason or not isinstance(data, dict):
         return Ignored(reason=reason, event_type=event_type, subject=subject, event_id=_text(event, "id"))
     container, path = _place(subject)
-    etag = normalised_etag(_text(data, "eTag") or _text(data, "etag"))
+    etag = normalised_etag(_kept(data, "eTag") or _kept(data, "etag"))
     return Arrival(
         account=_account(event, data),
         container=container,
@@ -100,12 +103,12 @@ def arrival_from(event: Mapping[str, Any], received_at: datetime) -> Arrival | I
         committed_at=_time(_text(event, "eventTime") or _text(event, "time"), received_at),
         source=Source.EVENT,
         size=_size(data.get("contentLength")),
-        content_type=_text(data, "contentType") or None,
-        blob_type=_text(data, "blobType") or None,
-        api=_text(data, "api") or None,
-        event_id=_text(event, "id") or None,
+        content_type=_kept(data, "contentType") or None,
+        blob_type=_kept(data, "blobType") or None,
+        api=_kept(data, "api") or None,
+        event_id=_kept(event, "id") or None,
         event_type=event_type,
-        sequencer=_text(data, "sequencer") or None,
+        sequencer=_kept(data, "sequencer") or None,
     )
 
 
@@ -182,12 +185,12 @@ def _account(event: Mapping[str, Any], data: Mapping[str, Any]) -> str:
 def _time(text: str, received_at: datetime) -> datetime:
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
+        # LifecyclePolicyCompleted shows that a time may come without a zone; Event Grid means UTC.
+        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):
         return received_at
-    # LifecyclePolicyCompleted shows that a time may come without a zone; Event Grid means UTC.
-    time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     # A time in the future would make every later version of the path look old.
-    return min(time, received_at)
+    return time if EARLIEST <= time <= received_at else received_at
 
 
 def _size(value: object) -> int | None:
@@ -197,3 +200,9 @@ def _size(value: object) -> int | None:
 def _text(mapping: Mapping[str, Any], key: str) -> str:
     value = mapping.get(key)
     return value if isinstance(value, str) else ""
+
+
+def _kept(mapping: Mapping[str, Any], key: str) -> str:
+    """Return a text that goes into the ledger; what no row could hold, or no digest, counts as not told."""
+    text = _text(mapping, key)
+    return "" if len(text) > LONGEST_TEXT or _is_damaged(text) else text

@@ -33,10 +33,12 @@ def may_have_changed(entry: Entry, now: datetime, grace: timedelta) -> bool:
     So it must where the entry comes late or has waited for longer than `grace`, and where what announced it need not
     be a file that is ready: an event of no size may mean a directory, one of a copy only its beginning. Never after
     a request was sent, because its repetition must be the same (rule R2), and not where its own run may have moved
-    the file away before it failed.
+    the file away before it failed. What a replay has opened again, and what never ran, has waited whatever its age.
     """
     if entry.first_sent_at is not None or entry.retries:
         return False
+    if entry.generation > 1:
+        return True
     arrival = entry.arrival
     if arrival.source is Source.EVENT:
         is_doubtful = arrival.size == 0 or arrival.api in _BEGINNING_APIS

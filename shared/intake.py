@@ -13,8 +13,9 @@ from shared import logs
 from shared.clock import Clock, Deadline
 from shared.dispatch import Dispatcher
 from shared.drafts import draft
-from shared.errors import LandfallError, LedgerError
+from shared.errors import LandfallError, LedgerConflict, LedgerError
 from shared.events import Ignored, SubtreeMoved, read_events
+from shared.former_rules import FormerRules
 from shared.landing import Landing
 from shared.ledger import Claim, Claimed, Entries
 from shared.model import ABSENT, Arrival, Result, Source, State, entry_key
@@ -36,10 +37,11 @@ class SubtreeBackfills(Protocol):
 class Intake:
     """Claims what matches a rule, once."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument a collaborator, all by name
         self,
         *,
         rule_book: RuleBook,
+        former_rules: FormerRules,
         entries: Entries,
         dispatcher: Dispatcher,
         landing: Landing,
@@ -49,6 +51,7 @@ class Intake:
         subtrees: SubtreeBackfills,
     ) -> None:
         self._rule_book = rule_book
+        self._former_rules = former_rules
         self._entries = entries
         self._dispatcher = dispatcher
         self._landing = landing
@@ -110,12 +113,16 @@ class Intake:
         Only what comes late can have been there under other rules, so that fresh events cost no reads.
         """
         arrival, ours = match.arrival, match.rule.ledger_name
-        for rule in (await self._rule_book.current()).contenders(arrival):
-            if rule.also or rule.ledger_name == ours:
+        rules = await self._rule_book.current()
+        names = [rule.ledger_name for rule in rules.contenders(arrival) if not rule.also]
+        if arrival.source is Source.EVENT:  # a sweep has looked already, and a backfill is asked for by name
+            names += await self._former_rules.ledger_names(rules)
+        for name in names:
+            if name == ours:
                 continue
-            name = rule.ledger_name
             entry = await self._entries.read(name, arrival, entry_key(name, arrival))
-            if entry is not None and entry.result is not Result.SUPERSEDED:
+            # An entry that was closed because its version was not there has had no run, unless in a former generation.
+            if entry is not None and (entry.result not in ABSENT or entry.generation > 1):
                 logs.fact("arrival.taken", rule=ours, by=name, path=arrival.full_path, entry=entry.key[:12])
                 return True
         return False
@@ -192,7 +199,10 @@ class Intake:
         if is_back or (is_listed and entry.result in ABSENT):
             logs.warning("entry.reopened", result=entry.result, **entry.log_fields())
             changes = {"state": State.HELD, "result": None, "reason": "", "settled_at": None}
-            return replace(claim, entry=await self._entries.move(entry, **changes, due_at=now))
+            try:
+                return replace(claim, entry=await self._entries.move(entry, **changes, due_at=now))
+            except LedgerConflict:
+                return claim  # somebody else has opened it just now
         if is_listed:
             return claim
         try:

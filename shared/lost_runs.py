@@ -32,6 +32,13 @@ async def find_lost_run(runs: RunLister, entry: Entry, deadline: Deadline) -> in
         return None
     since = entry.first_sent_at - CLOCK_ERROR
     async for run in runs.list_runs(entry.request.job_id, deadline, started_after=since):
-        if run.parameters.get(ENTRY_PARAMETER) == entry.key:
+        if run.parameters.get(ENTRY_PARAMETER) == entry.key and not _is_of_an_earlier_generation(run, entry):
             return run.run_id
     return None
+
+
+def _is_of_an_earlier_generation(run: Run, entry: Entry) -> bool:
+    """Tell whether a run had ended before this generation's request was sent: all generations carry the same entry."""
+    if entry.generation == 1 or run.ended_at is None or entry.first_sent_at is None:
+        return False
+    return run.ended_at < entry.first_sent_at

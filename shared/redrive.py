@@ -1,7 +1,7 @@
 """Redrive: start again whatever is overdue, and read back the runs that are due.
 
 A sequential pass in a fixed order starves the same tail at every time-out, so the entries of all partitions are
-taken together, oldest first, each in its own task.
+taken together, by workers that do not wait for each other: rules take turns, and those of a rule come oldest first.
 """
 
 from __future__ import annotations
@@ -83,14 +83,19 @@ class Redriver:
     async def lend_a_hand(self, claims: Iterable[Claim], deadline: Deadline) -> Counter[str]:
         """Start a few overdue entries near those just claimed: recovery goes on even if the timer is dead.
 
-        At most once in HAND_INTERVAL per instance, so that a burst of events is not slowed down.
+        At most once in HAND_INTERVAL per instance, so that a burst of events is not slowed down. Never raises for the
+        ledger: what was claimed is claimed, and its event needs not come again (rule R7).
         """
         now = self._clock.monotonic()
         if deadline.passed() or now < self._next_hand:
             return Counter()
         self._next_hand = now + HAND_INTERVAL
-        partitions = {partition_of(claim.entry.rule, claim.entry.arrival) for claim in claims}
-        markers = [marker for partition in sorted(partitions) for marker in await self._due_in(partition)]
+        markers: list[Marker] = []
+        for partition in sorted({partition_of(claim.entry.rule, claim.entry.arrival) for claim in claims}):
+            try:
+                markers += await self._due_in(partition)
+            except LandfallError as error:
+                logs.error("redrive.partition_failed", partition=partition, reason=error)
         return await self.redrive(markers[:HAND_SIZE], deadline)
 
     async def _due_in(self, partition: str) -> list[Marker]:
@@ -108,14 +113,14 @@ class Redriver:
         deadline: Deadline,
     ) -> Counter[str]:
         """Act on every entry until the deadline; one that fails is logged and does not stop the others."""
-        gate = asyncio.Semaphore(CONCURRENCY)
+        line = iter(_in_turns(markers))
         outcomes: Counter[str] = Counter()
 
-        async def one(marker: Marker) -> None:
-            async with gate:
+        async def work() -> None:
+            for marker in line:
                 outcomes[await self._outcome(marker, act, deadline)] += 1
 
-        await asyncio.gather(*(one(marker) for marker in markers))
+        await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
         return outcomes
 
     async def _outcome(
@@ -125,9 +130,20 @@ class Redriver:
             return "out of time"
         try:
             entry = await self._entries.read_at(marker.partition, marker.key)
-            if entry is None or entry.state is not marker.state:
+            if entry is None or not marker.stands_for(entry):
                 return "moved on"
             return str((await act(entry, deadline)).state)
         except Exception as error:  # noqa: BLE001 - whatever one entry does, the others must go on (invariant 6)
             logs.error("redrive.entry_failed", entry=marker.key[:12], reason=repr(error))
             return "failed"
+
+
+def _in_turns(markers: Sequence[Marker]) -> list[Marker]:
+    """Return the markers so that rules take turns, each with its oldest entry: no rule's backlog is everybody's."""
+    turns: Counter[str] = Counter()
+    ordered: list[tuple[int, Marker]] = []
+    for marker in sorted(markers, key=lambda marker: marker.due_at):
+        rule = marker.partition.rpartition("|")[0]
+        ordered.append((turns[rule], marker))
+        turns[rule] += 1
+    return [marker for _, marker in sorted(ordered, key=lambda each: each[0])]

@@ -52,7 +52,7 @@ LAYERS = (
         "prune_request",
     ),
     ("rules", "ledger", "jobs", "blobs", "storage_queue"),
-    ("rules_file", "listing_plan", "breakers", "job_directory", "lost_runs", "drafts"),
+    ("rules_file", "listing_plan", "breakers", "job_directory", "lost_runs", "drafts", "former_rules"),
     ("rule_book",),
     ("holds",),
     ("dispatch", "settle", "status", "prune"),

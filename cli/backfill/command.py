@@ -11,7 +11,7 @@ import typer
 
 from cli.backfill.report import progress_of, say, show_backfills, summary
 from cli.options import read_moment
-from cli.output import out, show_json
+from cli.output import out, show_json, visible
 from cli.person import person
 from cli.target import environment
 from shared import wiring
@@ -134,7 +134,7 @@ def _finish(done: Backfill, *, json: bool) -> None:
         show_json(done.as_json())
     else:
         why = f" ({done.reason.rstrip('.')})" if done.reason else ""
-        out.print(f"{done.id} {done.state.value}{why}. {summary(done)}.", markup=False, soft_wrap=True)
+        out.print(visible(f"{done.id} {done.state.value}{why}. {summary(done)}."), soft_wrap=True)
     if done.state in {BackfillState.FAILED, BackfillState.CANCELLED}:
         raise typer.Exit(1)
 

@@ -18,7 +18,7 @@ from cli.explain.path_history import entries_of_path
 from cli.explain.report import Hit, Report, show, show_as_json
 from cli.explain.run_preview import Surroundings, preview_of
 from cli.options import read_size
-from cli.output import talk
+from cli.output import complain
 from cli.rules.filter.subscription_filter import subject_of
 from cli.target import environment
 from cli.unusable import unusable_exits
@@ -111,7 +111,7 @@ async def _rules_in_force() -> Rules:
         rules = await service.rule_book.current()
         if problem := service.rule_book.standing.problem:
             message = f"These are the last good rules; the newest are refused.\n{problem}"
-            talk.print(message, style="red", markup=False, soft_wrap=True)
+            complain(message)
         return rules
     finally:
         await service.close()
@@ -160,7 +160,7 @@ async def _job_ids(service: Service, rules: Rules, arrival: Arrival) -> dict[str
         try:
             found[name] = await service.jobs.find_job(name, Deadline(service.clock, LOOK_UP_SECONDS))
         except JobsError as error:
-            talk.print(str(error), style="red", markup=False, soft_wrap=True)
+            complain(str(error))
     return found
 
 

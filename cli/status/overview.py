@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TypeVar
 
-from cli.output import ago, out, say, show_table, talk
+from cli.output import ago, complain, out, say, show_table
 from cli.status.last_pass import last_pass_lines
 from cli.status.wording import lag, share, short, stamp
 from shared.model import OPEN_STATES, Result, Source, State
@@ -41,7 +41,7 @@ def show_overview(found: Status, window: str) -> None:
     for line in last_pass_lines(found):
         say(line)
     if found.rules_standing.problem:
-        talk.print(_outdated(found), style="red", markup=False, soft_wrap=True)
+        complain(_outdated(found))
 
 
 def _without(columns: tuple[str, ...], row: tuple[_T, ...], hidden: set[str]) -> tuple[_T, ...]:

@@ -23,6 +23,7 @@ SWEEP_COUNTS = {
     "vanished": "skipped: gone before a run was started",
     "early": "left for later: their events may still come",
     "unfinished": "left for later: still being written",
+    "failed": "left for later: could not be looked up or claimed",
     "pages": "of listings",
     "seconds": "of listing and claiming",
 }

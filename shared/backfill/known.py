@@ -36,7 +36,7 @@ class BackfillKnown:
     async def load(self, rules: Iterable[str], deadline: Deadline) -> None:
         """Read the window of rules, named as in the ledger, until the deadline. Raises LedgerUnavailable."""
         # An entry's time is its file's Last-Modified, its event's a little later, or that of a rename much later.
-        since = max(filter(None, (self._backfill.since, self._backfill.arrived_at)), default=_BEGINNING + INDEX_MARGIN)
+        since = max([_BEGINNING + INDEX_MARGIN, *filter(None, (self._backfill.since, self._backfill.arrived_at))])
         for rule in rules:
             for partition in partitions_of(rule):
                 async for indexed in self._entries.between(partition, since - INDEX_MARGIN):

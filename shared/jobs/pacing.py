@@ -10,6 +10,7 @@ https://learn.microsoft.com/azure/databricks/resources/limits
 from __future__ import annotations
 
 from collections.abc import Mapping
+from heapq import heappop, heappush
 
 from shared.clock import Clock, Deadline
 from shared.errors import JobsBusy
@@ -33,7 +34,7 @@ _NO_TIME = 1e-6  # seconds; sums of floats are never quite what they should be
 
 
 class TokenBucket:
-    """Gives leave to call, in the order of asking, so many times a second.
+    """Gives leave to call, in the order of asking but for turns that are given back, so many times a second.
 
     It counts on a clock of its own, which stands still during a pause: all who wait then wait so much longer, and
     nobody overtakes.
@@ -43,21 +44,33 @@ class TokenBucket:
         self._clock = clock
         self._interval = 1 / per_second
         self._next = clock.monotonic() - BURST  # when the next call may go, on the bucket's clock
+        self._given_back: list[float] = []  # turns before that of those who could not wait, a heap
         self._stood_still = 0.0  # seconds that the bucket's clock is behind
         self._paused_until = 0.0  # on the real clock
 
     async def take(self, deadline: Deadline) -> None:
         """Wait for leave to make one call; raises JobsBusy at once when the deadline would pass meanwhile."""
-        now = self._clock.monotonic() - self._stood_still
-        turn = max(self._next, now - BURST)
-        if turn > now and turn - now >= deadline.remaining():
-            raise _no_leave(turn - now)
-        self._next = turn + self._interval
+        turn = self._turn(deadline)
         # A pause may begin while we wait.
         while (wait := turn - (self._clock.monotonic() - self._stood_still)) > _NO_TIME:
             if wait >= deadline.remaining():
+                heappush(self._given_back, turn)
                 raise _no_leave(wait)
             await self._clock.sleep(wait)
+
+    def _turn(self, deadline: Deadline) -> float:
+        """Return the next turn, on the bucket's clock; raises JobsBusy, and leaves it, where that is too late."""
+        now = self._clock.monotonic() - self._stood_still
+        while self._given_back and self._given_back[0] < now:
+            heappop(self._given_back)
+        turn = self._given_back[0] if self._given_back else max(self._next, now - BURST)
+        if turn > now and turn - now >= deadline.remaining():
+            raise _no_leave(turn - now)
+        if self._given_back:
+            heappop(self._given_back)
+        else:
+            self._next = turn + self._interval
+        return turn
 
     def pause(self, seconds: float) -> None:
         """Let nobody call for so long; pauses that overlap do not add up."""

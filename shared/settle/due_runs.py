@@ -107,7 +107,7 @@ class DueRuns:
         marker, run = due
         try:
             entry = await self._entries.read_at(marker.partition, marker.key)
-            if entry is None or entry.state is not State.SUBMITTED or (run and run.run_id != entry.run_id):
+            if entry is None or not marker.stands_for(entry) or (run and run.run_id != entry.run_id):
                 return "moved on"
             return str((await self._settle(entry, deadline, run)).state)
         except Exception as error:  # noqa: BLE001 - whatever one entry does, the others must go on (invariant 6)

@@ -79,6 +79,8 @@ class Retries:
         """Ask for the repair that the ledger says was decided on and the run's history says was not made."""
         if entry.request is None or entry.attempts >= MOST_REQUESTS:
             return f"; not repaired: {entry.reason}"
+        if entry.due_at is not None and entry.due_at > self._clock.now():
+            return entry  # a notification, or an overlapping pass, does not shorten the wait
         try:
             repair_id = await self._runs.repair_run(run.run_id, entry.request, entry.repair_id or None, deadline)
         except (JobsRefused, JobMissing) as error:

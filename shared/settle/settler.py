@@ -81,7 +81,8 @@ class Settler:
                 return await self._failed(entry, run, deadline)
 
     async def _failed(self, entry: Entry, run: Run, deadline: Deadline) -> Entry:
-        why = await self._why_failed(run, deadline)
+        # What to do about the failure must not lack the time that its explanation took.
+        why = await self._why_failed(run, Deadline(self._clock, deadline.remaining() / 2))
         retried = await self._retries.retry(entry, run, why, deadline)
         if isinstance(retried, Entry):
             return retried

@@ -40,6 +40,7 @@ ENVIRONMENT = {
     "DATABRICKS_HOST": "https://adb-1.2.azuredatabricks.net",
     "DATABRICKS_TOKEN": "token",
     "AzureWebJobsStorage": "UseDevelopmentStorage=true",
+    "SWEEP_DEEP_EVERY": "24h",  # most tests look at quick rounds, and let hours pass
 }
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from functions.http_databricks import _STATUS, http_databricks
 from shared import wiring
+from shared.errors import Fault, SettingsError
 from shared.model import Result, Verdict
 from shared.settle import Received
 from tests.fakes.world import World
@@ -83,6 +84,20 @@ async def test_ledger_that_is_away_is_said(world: World) -> None:
     answer = await post()
 
     assert (answer.status_code, answer.get_body()) == (503, b"")
+
+
+async def test_unusable_configuration_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong with the settings is for our log, and not for whoever knocks at an open door."""
+    monkeypatch.setattr(wiring, "_services", {})
+    monkeypatch.setattr(wiring, "build", _refuse)
+
+    answer = await post()
+
+    assert (answer.status_code, answer.get_body()) == (503, b"")
+
+
+def _refuse(_: object) -> object:
+    raise SettingsError("settings", [Fault("DATABRICKS_HOST is missing.")])
 
 
 def test_every_outcome_has_an_answer() -> None:

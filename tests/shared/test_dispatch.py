@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from shared.errors import JobMissing, JobsBusy, JobsError, JobsRefused, JobsUnauthorised, JobsUnknown
-from shared.model import Entry, State
+from shared.model import Entry, State, Verdict
 from tests.fakes.manual_clock import START
 from tests.fakes.world import RULES, World
 
@@ -264,3 +264,15 @@ async def test_storm_of_refusals_loses_nothing(world: World) -> None:
     entries = await world.all_entries()
     assert {entry.state for entry in entries} == {State.SUBMITTED}
     assert len(world.databricks.runs) == len(tokens(world)) == 100
+
+
+async def test_run_of_an_earlier_generation_is_not_the_one_that_is_looked_for() -> None:
+    """All generations of an entry carry it; one that had ended before the request was sent cannot be its run."""
+    world = World(RULES.replace('job: {name: "ETL"}', 'job: {name: "ETL"}\n    on_failure: {rerun: 1}'))
+    await world.drop("landing/crm/a.csv")
+    world.databricks.end(101, Verdict.FAILED, "TERMINATED/CLUSTER_ERROR")
+    world.databricks.fail_next(JobsUnknown("500"), times=10_000)
+    await passes(world, 3)
+    entry = await passes(world, 30, every=HOUR)
+
+    assert (entry.generation, entry.lookups, entry.state) == (2, 1, State.DISPATCHING)

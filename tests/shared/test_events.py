@@ -220,6 +220,27 @@ def test_size_is_a_sane_number_or_absent(size: object, expected: int | None) -> 
     assert found.size == expected
 
 
+@pytest.mark.parametrize("text", ["\ud800", "x" * 70_000], ids=["half a character", "too long"])
+@pytest.mark.parametrize(
+    ("field", "told"),
+    [("eTag", "version"), ("contentType", "content_type"), ("sequencer", "sequencer"), ("blobType", "blob_type")],
+)
+def test_text_that_no_row_holds_counts_as_not_told(text: str, field: str, told: str) -> None:
+    """It could be written nowhere, and the event would come again for a day."""
+    found = one(json.dumps(created(data={field: text})))
+
+    assert isinstance(found, Arrival)
+    assert getattr(found, told) is None
+
+
+def test_id_that_no_row_holds_counts_as_not_told() -> None:
+    """An event without an id is an event."""
+    found = one(json.dumps(created(id="x" * 70_000)))
+
+    assert isinstance(found, Arrival)
+    assert found.event_id is None
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -230,10 +251,13 @@ def test_size_is_a_sane_number_or_absent(size: object, expected: int | None) -> 
         ("2099-01-01T00:00:00Z", NOW),
         ("yesterday", NOW),
         ("", NOW),
+        ("0001-01-01T00:00:00+14:00", NOW),
+        ("9999-12-31T23:59:59-14:00", NOW),
+        ("0001-01-01T00:00:00Z", NOW),
     ],
 )
 def test_event_time_is_aware_and_never_in_the_future(text: str, expected: datetime) -> None:
-    """Nine digits, no zone, another zone, nonsense: always an aware UTC time that is not later than now."""
+    """Nine digits, no zone, another zone, nonsense: an aware UTC time, not later than now, with room around it."""
     found = one(json.dumps(created(eventTime=text)))
 
     assert isinstance(found, Arrival)

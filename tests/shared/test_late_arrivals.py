@@ -235,11 +235,51 @@ def test_run_of_ones_own_is_no_reason_to_look(changes: dict[str, Any]) -> None:
     assert not may_have_changed(waited, START + timedelta(days=1), GRACE)
 
 
+def test_later_generation_is_looked_up() -> None:
+    """The run before it, or the wait for a person, gave the file time to be replaced."""
+    assert may_have_changed(entry(generation=2), START, GRACE)
+    assert not may_have_changed(entry(generation=2, retries=1), START, GRACE)
+
+
 def test_sweeps_entry_that_waited_is_looked_up() -> None:
     """What the sweep saw when it claimed the file is as old as the claim."""
     swept = entry(of=arrival(source=Source.SWEEP))
 
     assert may_have_changed(swept, START + GRACE + timedelta(seconds=1), GRACE)
+
+
+async def test_late_event_of_a_removed_rules_file_starts_nothing() -> None:
+    """The rule that had the file is gone from the rules and not from the ledger; of no other file it keeps anything."""
+    world = await world_of(CRM, ALL)
+    had, lost = world.landing.upload(PATH), world.landing.upload("landing/crm/b.csv")
+    await world.deliver(had)
+    world.restart(rules(ALL))
+    world.clock.advance(HOUR)
+
+    (claim,) = await world.deliver(lost)
+
+    assert await world.deliver(had) == []
+    assert (claim.entry.rule, claim.entry.state) == ("all", State.SUBMITTED)
+    assert len(world.databricks.runs) == 2
+
+
+async def test_standings_are_asked_of_the_ledger_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Late events come in thousands after an outage, and removed rules are known by then."""
+    world = await world_of(ALL)
+    arrivals = [world.landing.upload(f"landing/crm/{number}.csv") for number in range(9)]
+    world.clock.advance(HOUR)
+    asked: list[None] = []
+    standings = world.bookkeeping.standings
+
+    async def counted() -> object:
+        asked.append(None)
+        return await standings()
+
+    monkeypatch.setattr(world.bookkeeping, "standings", counted)
+    for late in arrivals:
+        await world.deliver(late)
+
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize(
@@ -318,6 +358,23 @@ async def test_superseded_entry_takes_nothing() -> None:
     (claim,) = await world.deliver(second)
 
     assert (claim.entry.rule, claim.outcome) == ("all", Claimed.WON)
+
+
+async def test_vanished_entry_takes_nothing() -> None:
+    """A file that was gone ran nowhere; once it is back, the rules of today decide about it."""
+    world = await world_of(CRM, ALL)
+    landed = world.landing.upload(PATH)
+    blob = world.landing.delete(PATH)
+    world.clock.advance(HOUR)
+    (closed,) = await world.deliver(landed)
+    assert closed.entry.result is Result.VANISHED
+    world.restart(rules(ALL, CRM))
+    world.landing.restore(blob)
+    world.clock.advance(HOUR)
+
+    await world.reconciler.run()
+
+    assert [run.job_id for run in world.databricks.runs.values()] == [8]
 
 
 async def test_fresh_event_reads_no_other_rules_entry() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -229,6 +230,40 @@ async def test_vanished_file_is_looked_for_first() -> None:
     assert states[gone.key] == (State.SETTLED, Result.VANISHED)
     assert states[back.key] == (State.SUBMITTED, None)
     assert len(world.databricks.runs) == runs + 1
+
+
+async def test_replaced_file_is_left_to_its_newer_version() -> None:
+    """However young it is: the newer version has an entry of its own, and its content runs once."""
+    world = World()
+    failed = await ended(world)
+    await world.drop("landing/crm/a.csv", b"newer")
+
+    replayed = await replay(world, entry=failed.key)
+    started = await world.redriver.redrive(replayed.markers, world.deadline())
+
+    entry = await world.entries.read(failed.rule, failed.arrival, failed.key)
+    assert (started, entry and entry.result) == ({"settled": 1}, Result.SUPERSEDED)
+    assert len(world.databricks.runs) == 2
+
+
+async def test_replay_and_reruns_make_one_run_a_generation() -> None:
+    """Replays, passes and duplicates at once: each generation has one token and one run, and reruns count anew."""
+    world = World(RULES.replace('job: {name: "ETL"}', 'job: {name: "ETL"}\n    on_failure: {rerun: 1}'))
+    arrival = world.landing.upload("landing/crm/a.csv")
+    await world.deliver(arrival)
+    for _ in range(4):
+        for run in list(world.databricks.runs.values()):
+            if run.verdict is None:
+                world.databricks.end(run.run_id, Verdict.FAILED, "TERMINATED/CLUSTER_ERROR")
+        world.clock.advance(3600)
+        await world.reconciler.run()
+        entry = await world.only_entry()
+        jobs = [replay(world, entry=entry.key), replay(world, entry=entry.key), world.deliver(arrival)]
+        await asyncio.gather(*jobs, world.reconciler.run(), world.reconciler.run())
+
+    entry = await world.only_entry()
+    assert len(world.databricks.runs) == len({sent.token for sent in world.databricks.sent}) == entry.generation
+    assert entry.retries <= 1
 
 
 async def test_replayed_run_is_settled_like_any_other() -> None:

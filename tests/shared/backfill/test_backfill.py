@@ -79,6 +79,13 @@ async def test_window_is_from_since_on_and_before_until(world: World) -> None:
     assert done.counts == {"listed": 10, "outside": 7, "claimed": 3}
 
 
+async def test_window_may_begin_with_the_calendar(world: World) -> None:
+    """A year that leaves no room for a margin means from the beginning, and is no reason to fail."""
+    done = await backfilled(world, since=START.replace(year=1, month=1, day=1, hour=0))
+
+    assert (done.state, done.counts["claimed"]) == (BackfillState.DONE, 10)
+
+
 async def test_prefix_lists_nothing_else(world: World) -> None:
     """A prefix below the rule's own narrows the listing."""
     world.landing.listed.clear()
@@ -284,6 +291,54 @@ async def test_rule_that_is_gone_ends_it(world: World) -> None:
     done = await world.backfiller.work(asked, world.deadline(HOUR))
 
     assert (done.state, done.reason) == (BackfillState.FAILED, "Its rule is not in force any more, or is disabled.")
+
+
+async def test_rule_that_is_renamed_meanwhile_goes_on(world: World) -> None:
+    """Its entries stay under its ledger name, and so does what was asked for: nothing runs twice or is left."""
+    asked = await world.backfill_orders.ask(request(rate=1.0))
+    await world.backfiller.work(asked, world.deadline(4))
+    half = len(world.databricks.runs)
+    world.restart(RULES.replace("name: crm", "name: sales\n    renamed_from: crm"))
+
+    (done,) = await world.backfiller.advance(world.deadline(HOUR))
+    await world.reconciler.run()
+
+    assert 0 < half < 10
+    assert (done.state, done.counts["claimed"], len(world.databricks.runs)) == (BackfillState.DONE, 10, 10)
+
+
+async def test_rule_that_is_removed_meanwhile_claims_no_more(world: World) -> None:
+    """The next page is not claimed for whoever comes next; what was claimed keeps its runs."""
+    world.landing.page_size = 2
+    asked = await world.backfill_orders.ask(request(rate=1.0))
+    await world.backfiller.work(asked, world.deadline(4))
+    half = len(world.databricks.runs)
+    world.restart(RULES.replace("name: crm", "name: other"))
+
+    (done,) = await world.backfiller.advance(world.deadline(HOUR))
+
+    assert 0 < half < 10
+    assert (done.state, len(world.databricks.runs)) == (BackfillState.FAILED, half)
+
+
+async def test_event_and_sweep_beside_it_run_each_file_once(world: World) -> None:
+    """All three at once, twice each, from two instances: one claim and one run."""
+    arrivals = [world.landing.upload(f"landing/crm/new-{number}.csv") for number in range(6)]
+    world.clock.advance(HOUR)
+    asked = await world.backfill_orders.ask(request())
+
+    async def lent(number: int) -> object:
+        return await world.deliver(arrivals[number % 6])
+
+    work = [world.backfiller.work(asked, world.deadline(HOUR)), world.reconciler.run(), world.reconciler.run()]
+    await asyncio.gather(*work, *(lent(number) for number in range(12)))
+    for _ in range(3):
+        world.clock.advance(HOUR)
+        await world.reconciler.run()
+
+    entries = await world.all_entries()
+    assert len(entries) == len({entry.arrival.full_path for entry in entries}) == 16
+    assert len(world.databricks.runs) == 16
 
 
 async def test_renamed_directory_arrives_when_it_was_renamed() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -99,6 +100,23 @@ async def test_pause_holds_those_who_wait_already() -> None:
     await one("second")
 
     assert order == [("first", 10), ("second", 11)]
+
+
+async def test_turn_of_who_gave_up_goes_to_the_next() -> None:
+    """A pause that is too long for all who wait does not cost the time for which they would have waited, too."""
+    clock = ManualClock()
+    bucket = TokenBucket(clock, 10)
+    await moments(clock, bucket, 11)
+    waiting = [asyncio.create_task(bucket.take(Deadline(clock, 10))) for _ in range(90)]
+    await asyncio.sleep(0)
+    bucket.pause(30)
+
+    gave_up = await asyncio.gather(*waiting, return_exceptions=True)
+    when = await moments(clock, bucket, 100)
+
+    assert {type(each) for each in gave_up} == {JobsBusy}
+    assert when[0] == pytest.approx(30, abs=0.2)
+    assert sum(after - before < 0.09 for before, after in pairwise(when)) <= 1  # the refused call had a turn as well
 
 
 async def test_throttled_call_slows_the_others(

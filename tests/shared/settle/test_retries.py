@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -10,8 +13,11 @@ from hypothesis import strategies as st
 
 from shared.clock import Deadline
 from shared.errors import JobsBusy, JobsError, JobsRefused, JobsUnauthorised, JobsUnknown
+from shared.jobs import RunOutput
 from shared.model import Entry, Result, RunRequest, State, Verdict
 from shared.rules import FailureAction
+from shared.secret import Secret
+from shared.settle import Received
 from tests.fakes.world import World
 
 MINUTE = 60.0
@@ -243,6 +249,54 @@ async def test_endless_trouble_ends_in_the_failure() -> None:
     assert entry.result is Result.FAILED
     assert entry.reason.endswith("; not repaired: 500")
     assert world.databricks.calls["repair_run"] < 15
+
+
+async def test_wait_before_a_repair_is_kept() -> None:
+    """Whoever read the entry before it was decided on, or is told of the run once more, does not repair it sooner."""
+    world = await started(REPAIR)
+    fail(world)
+    world.clock.advance(MINUTE)
+    due = await world.redriver.due(["crm"])
+    await world.redriver.settle(due, world.deadline())
+    again = await world.redriver.settle(due, world.deadline())
+    hint = json.dumps({"event_type": "jobs.on_failure", "run": {"run_id": 101}}).encode()
+    await hinted(world, hint)
+    at_once = list(world.databricks.repairs)
+    await passed(world)
+
+    assert (again, at_once) == ({"moved on": 1}, [])
+    assert world.databricks.repairs == [(101, 9001)]
+
+
+async def hinted(world: World, notification: bytes) -> None:
+    """Deliver a job notification to a second instance, which knows a secret."""
+    world.settings = replace(world.settings, webhook_secret=Secret("secret"))
+    world.restart(REPAIR)
+    authorization = "Basic " + base64.b64encode(b"databricks:secret").decode()
+    assert await world.run_hints.receive(authorization, notification, world.deadline()) is Received.LOOKED
+
+
+async def test_explanation_leaves_time_for_the_repair(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While Databricks throttles what tells why a task failed, the run is repaired all the same."""
+    world = await started(REPAIR)
+    fail(world)
+    repair_run = world.databricks.repair_run
+
+    async def throttled(_: int, deadline: Deadline) -> RunOutput:
+        world.clock.advance(deadline.remaining())
+        raise JobsBusy("429")
+
+    async def in_time(run_id: int, request: RunRequest, latest: int | None, deadline: Deadline) -> int:
+        if deadline.passed():
+            raise JobsBusy("no time left")
+        return await repair_run(run_id, request, latest, deadline)
+
+    monkeypatch.setattr(world.databricks, "get_output", throttled)
+    monkeypatch.setattr(world.databricks, "repair_run", in_time)
+    await passed(world)
+    await passed(world)
+
+    assert world.databricks.repairs == [(101, 9001)]
 
 
 FAULTS = st.sampled_from(["none", "lost answer", "refused", "lost write", "crash after repair", "two passes"])

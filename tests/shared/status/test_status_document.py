@@ -54,7 +54,7 @@ def test_every_key_of_the_last_pass_is_documented(answer: dict[str, Any]) -> Non
 def test_every_count_of_a_sweep_is_documented(answer: dict[str, Any]) -> None:
     """Each way in which a sweep passes a blob over has its reason in words, in the document and on the screen."""
     sources = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "shared" / "sweep").glob("*.py"))
-    counted = set(re.findall(r"""\.(?:count|leave)\(\w+, "(\w+)\"""", sources))
+    counted = set(re.findall(r"""\.(?:count|leave)\([\w.]+, "(\w+)\"""", sources))
 
     assert documented("What a sweep counts of a rule") == {*SWEEP_COUNTS, "complete"}
     assert counted
