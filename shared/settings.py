@@ -52,7 +52,7 @@ SETTINGS = (
     Setting("RECONCILE_BUDGET", "4m"),
     Setting("RECONCILE_GRACE", "5m"),
     Setting("RECONCILE_LOOK_BACK", "48h"),
-    Setting("SWEEP_DEEP_EVERY", "24h"),
+    Setting("SWEEP_DEEP_EVERY", "1h"),
     Setting("SWEEP_ZONES", "-12h..+14h"),
     Setting("SWEEP_QUEUE", "landfall-sweep"),
     Setting("SWEEP_QUEUE_ABOVE", "200000"),

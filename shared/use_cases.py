@@ -13,6 +13,7 @@ from shared.clock import Clock
 from shared.dead_letter_store import DeadLetterStore
 from shared.dead_letters import DeadLetters
 from shared.dispatch import Dispatcher, Jobs
+from shared.former_rules import FormerRules
 from shared.holds import Holds
 from shared.intake import Intake
 from shared.job_directory import JobDirectory, JobFinder
@@ -80,6 +81,7 @@ def compose(made_of: Collaborators) -> UseCases:
     orders = _backfill_orders(made_of)
     intake = Intake(
         rule_book=made_of.rule_book,
+        former_rules=FormerRules(made_of.bookkeeping, made_of.clock),
         entries=made_of.entries,
         dispatcher=dispatcher,
         landing=made_of.landing,
@@ -92,7 +94,7 @@ def compose(made_of: Collaborators) -> UseCases:
     redriver = _redriver(made_of, dispatcher, settler)
     sweeper = _sweeper(made_of, intake)
     backfiller = _backfiller(made_of, orders, intake)
-    pruner = Pruner(old_rows=made_of.old_rows, clock=made_of.clock, settings=made_of.settings)
+    pruner = Pruner(old_rows=made_of.old_rows, rounds=made_of.rounds, clock=made_of.clock, settings=made_of.settings)
     status = StatusReader(
         rule_book=made_of.rule_book, entries=made_of.entries, bookkeeping=made_of.bookkeeping, clock=made_of.clock
     )

@@ -19,6 +19,6 @@ def shown(text: str) -> str:
 def unknown(name: str, known: Iterable[str], says: str) -> str:
     """Return the sentence for a name that is not known, with the nearest that is and all that are."""
     names = [*known]
-    close = get_close_matches(name, names, n=1)
+    close = get_close_matches(name[:LONGEST_SHOWN], names, n=1)
     meant = f" Did you mean `{close[0]}`?" if close else ""
     return f"{shown(name)} {says}.{meant} Known are {', '.join(names)}."

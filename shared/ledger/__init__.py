@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.ledger.backfills import Backfill, BackfillCursor, Backfills, BackfillState, backfill_id
-from shared.ledger.bookkeeping import Bookkeeping, Breaker, Standing
+from shared.ledger.bookkeeping import Bookkeeping, Breaker, Standing, Upkept
 from shared.ledger.entries import Claim, Claimed, Entries
 from shared.ledger.old_rows import OldRows
 from shared.ledger.rounds import Round, Rounds, Shard
@@ -31,6 +31,7 @@ __all__ = [
     "ShardProgress",
     "Standing",
     "Table",
+    "Upkept",
     "backfill_id",
     "partition_of",
     "partitions_of",

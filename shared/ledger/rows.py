@@ -94,6 +94,11 @@ class Marker:
     run_id: int | None = None  # with the job's, once a run is known
     job_id: int | None = None
 
+    def stands_for(self, entry: Entry) -> bool:
+        """Tell whether an entry that was read later is still as due as it was: nobody has moved it on meanwhile."""
+        is_put_off = entry.due_at is None or entry.due_at >= self.due_at + _MILLISECOND
+        return entry.state is self.state and not is_put_off
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Indexed:
