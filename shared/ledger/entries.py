@@ -14,6 +14,7 @@ from typing import Any
 
 from shared import logs
 from shared.errors import LedgerConflict
+from shared.ledger.entry_row import entry_from, entry_values
 from shared.ledger.rows import (
     DUPLICATE,
     INDEX_COLUMNS,
@@ -24,9 +25,7 @@ from shared.ledger.rows import (
     TIME,
     Indexed,
     Marker,
-    entry_from,
     entry_row_key,
-    entry_values,
     head_from,
     head_key,
     head_values,

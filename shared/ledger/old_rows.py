@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from shared.errors import LedgerConflict
+from shared.ledger.entry_row import entry_from
 from shared.ledger.rows import (
     DUPLICATE,
     INDEX_COLUMNS,
     OPEN,
     TIME,
     Indexed,
-    entry_from,
     entry_row_key,
     head_from,
     head_key,
