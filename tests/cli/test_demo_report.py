@@ -67,6 +67,21 @@ def test_lost_or_doubled_run_is_a_fault(field: str) -> None:
     assert f"1 {field}" in report.faults
 
 
+def test_version_that_waited_until_it_was_replaced_is_not_lost() -> None:
+    """While Databricks is away a file may be overwritten: what is there runs, once."""
+    outcome = perfect()
+    (overwrite,) = [one for number, one in enumerate(outcome.dropped) if is_overwrite(number)]
+    first = next(one for one in outcome.dropped if one.arrival.full_path == overwrite.arrival.full_path)
+    key = first.key or ""
+    gave_way = replace(outcome.entries[key], result=Result.SUPERSEDED, run_id=None)
+    entries = {**outcome.entries, key: gave_way}
+    calm = report_of(replace(outcome, entries=entries, runs={**outcome.runs, key: 0}))
+    neither = report_of(replace(outcome, entries=entries, runs={**outcome.runs, key: 0, overwrite.key or "": 0}))
+
+    assert (calm.faults, calm.totals["lost"], calm.totals["runs"]) == ((), 0, 13)
+    assert neither.totals["lost"] == 2
+
+
 def test_unexpected_result_is_a_fault() -> None:
     """A job that should have failed and did not fails the demo, and the other way round."""
     outcome = perfect()
