@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -13,6 +14,11 @@ from tests.fakes.azurite_fixture import azurite  # noqa: F401 - a fixture is fou
 # Tests share their machine with Azurite and child processes: slow generation says nothing about our code.
 settings.register_profile("landfall", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("landfall")
+
+# A shell starts what it puts into the background with Ctrl-C ignored, and every child inherits that: tests of Ctrl-C
+# would wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
