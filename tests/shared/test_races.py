@@ -72,7 +72,8 @@ def instances(action: str, chance: random.Random) -> list[World]:
     other = World(RULES % action, DATABRICKS_WEBHOOK_SECRET="secret")
     table, databricks = world.table, world.databricks
     for each in (world, other):
-        each.table, each.databricks = Overtaken(table, chance), Overtaken(databricks, chance)  # type: ignore[assignment]
+        each.table = Overtaken(table, chance)  # type: ignore[assignment]  # it stands in for any table
+        each.databricks = Overtaken(databricks, chance)  # type: ignore[assignment]  # and for any Databricks
         each.landing, each.clock = world.landing, world.clock
         each.restart(RULES % action)
     return [world, other]
