@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from shared.listing_plan.places import Limits, Place
 from shared.listing_plan.plan import Kind, Listing, ListingPlan, RulePlaces, plan_listings
-from shared.listing_plan.shards import Shard, passes, reaches, shards_of
+from shared.listing_plan.shards import Shard, lies_within, passes, shards_of
 from shared.listing_plan.window import EVERYWHERE, UTC_ONLY, Window, Zones
 
 __all__ = [
@@ -32,8 +32,8 @@ __all__ = [
     "Shard",
     "Window",
     "Zones",
+    "lies_within",
     "passes",
     "plan_listings",
-    "reaches",
     "shards_of",
 ]

@@ -25,11 +25,15 @@ class Shard:
 
     def holds(self, name: str) -> bool:
         """Tell whether a blob of the listing is in this shard; of all shards of a listing, at least one says so."""
-        is_before = bool(self.start_from) and not reaches(name, self.start_from)
-        return name.startswith(self.listing.prefix) and not is_before and not passes(name, self.end_before)
+        return name.startswith(self.listing.prefix) and lies_within(name, self.start_from, self.end_before)
 
 
-def reaches(name: str, bound: str) -> bool:
+def lies_within(name: str, start_from: str, end_before: str) -> bool:
+    """Tell whether a name is between two bounds in one order at least that a listing may have; "" is no bound."""
+    return _reaches(name, start_from) and not passes(name, end_before)
+
+
+def _reaches(name: str, bound: str) -> bool:
     """Tell whether a name is a bound or comes after it in one order at least that a listing may have.
 
     Listings are in alphabetical order, it is documented

@@ -12,7 +12,7 @@ from shared.errors import LandfallError, LedgerError
 from shared.landing import Landing, Page
 from shared.ledger import ListingProgress, Rounds, Shard, ShardProgress
 from shared.ledger.rounds import LEASE
-from shared.listing_plan import Kind, passes, reaches
+from shared.listing_plan import Kind, lies_within, passes
 from shared.settings import Settings
 from shared.sweep.claiming import Claimant
 from shared.sweep.judging import Candidate, Findings, judge
@@ -155,11 +155,7 @@ def _slice(shard: Shard, page: Page) -> tuple[Page, bool]:
     if not (shard.start_from or shard.end_before):
         return page, not page.cursor
     names = [arrival.path for arrival in page.arrivals]
-    ours = tuple(
-        arrival
-        for arrival in page.arrivals
-        if reaches(arrival.path, shard.start_from) and not passes(arrival.path, shard.end_before)
-    )
+    ours = tuple(arrival for arrival in page.arrivals if lies_within(arrival.path, shard.start_from, shard.end_before))
     is_past = bool(names) and passes(names[-1], shard.end_before)
     return replace(page, arrivals=ours), is_past or not page.cursor
 

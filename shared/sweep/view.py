@@ -30,7 +30,7 @@ class View:
         """Return the former rules that the rules do not name at all."""
         return tuple(name for name in sorted(self.former) if self.rules.by_ledger_name(name) is None)
 
-    @property
+    @cached_property
     def earliest(self) -> datetime:
         """Return the time before which no rule wants anything."""
         return min(self.since.values(), default=datetime.max.replace(tzinfo=UTC))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.ledger import ListingProgress, Shard, ShardProgress
-from shared.listing_plan import Listing, passes, reaches
+from shared.listing_plan import Listing, lies_within
 from shared.sweep.cutting import LARGE, LONGEST_LISTINGS, SMALL_SHARDS, Former, cut, seen_before
 
 NAMES = st.text(st.sampled_from("abc/\u00e9\U0001f600"), max_size=6)
@@ -65,4 +65,4 @@ def test_every_name_is_in_a_shard(names: list[str], marks: list[str], size: int)
     shards = cut([listing("")], {("landing", ""): Former(size, list(marks))}, "quick", "r")
 
     for name in names:
-        assert [shard for shard in shards if reaches(name, shard.start_from) and not passes(name, shard.end_before)]
+        assert [shard for shard in shards if lies_within(name, shard.start_from, shard.end_before)]
