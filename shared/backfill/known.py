@@ -7,14 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 from shared.clock import Deadline
 from shared.ledger import Backfill, Entries, Indexed, partitions_of
-from shared.model import Arrival, Entry, Result, Source, State
+from shared.model import ABSENT, Arrival, Entry, Result, Source, State
 from shared.sweep.key_set import KeySet
 from shared.sweep.known import INDEX_MARGIN
 
 MOST_KEYS = 2_000_000  # 32 MB; what does not fit is asked for one by one
 # The clocks of those who work on one backfill may differ by this.
 SKEW = timedelta(minutes=10)
-_ABSENT = {Result.SUPERSEDED, Result.VANISHED}
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -42,7 +41,7 @@ class BackfillKnown:
                 async for indexed in self._entries.between(partition, since - INDEX_MARGIN):
                     if len(self._keys) >= MOST_KEYS or deadline.passed():
                         return
-                    if indexed.outcome not in _ABSENT and not self._may_be_ours(indexed):
+                    if indexed.outcome not in ABSENT and not self._may_be_ours(indexed):
                         self._keys.add(indexed.key)
         self.is_whole = True
 
@@ -52,7 +51,7 @@ class BackfillKnown:
         Raises LedgerUnavailable.
         """
         entry = await self._entries.read(rule, arrival, key)
-        if entry is None or entry.result in _ABSENT:
+        if entry is None or entry.result in ABSENT:
             return ""  # what is listed is there now, so that it is claimed again
         return outcome_of(entry, self._backfill)
 
