@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from shared.clock import Clock, Deadline
 from shared.errors import JobAmbiguous, JobMissing, JobsRefused, JobsUnknown
@@ -27,6 +27,15 @@ if TYPE_CHECKING:
 # All attempts of one run-now end within this many seconds, so a lease of settings.SHORTEST_LEASE outlasts them.
 LONGEST_RUN_NOW = LONGEST_EXCHANGE
 _LONGEST_OUTPUT = 16 * 1024 * 1024  # bytes: a notebook's result may have 5 MB, and the logs as much
+
+
+class RunFilter(TypedDict, total=False):
+    """Which runs of a job a listing is to hold; all of them by default."""
+
+    started_after: datetime | None
+    started_before: datetime | None
+    active_only: bool
+    completed_only: bool
 
 
 class JobsClient:
@@ -92,29 +101,12 @@ class JobsClient:
             raise JobsUnknown(f"Databricks answered 200 to jobs/runs/get of run {run_id} with no run.", status=200)
         return run
 
-    async def list_runs(
-        self,
-        job_id: int,
-        deadline: Deadline,
-        *,
-        started_after: datetime | None = None,
-        started_before: datetime | None = None,
-        active_only: bool = False,
-        completed_only: bool = False,
-    ) -> AsyncIterator[Run]:
+    async def list_runs(self, job_id: int, deadline: Deadline, **wanted: Unpack[RunFilter]) -> AsyncIterator[Run]:
         """Yield a job's runs, newest first, both ends of the time range included; their task runs are left out.
 
         The deadline holds for the whole listing. What is not yielded because an error ends it was not seen.
         """
-        pages = self.list_run_pages(
-            job_id,
-            deadline,
-            started_after=started_after,
-            started_before=started_before,
-            active_only=active_only,
-            completed_only=completed_only,
-        )
-        async for page in pages:
+        async for page in self.list_run_pages(job_id, deadline, **wanted):
             for run in page:
                 yield run
 

@@ -14,8 +14,7 @@ from localdev.workspace.store import FILE_NAME, Store
 from shared.clock import Deadline
 from shared.jobs import JobsClient, create_credentials, create_http_client
 from shared.model import RunRequest, Verdict
-from shared.secret import Secret
-from shared.settings import AuthType, DatabricksSettings
+from shared.settings import read_settings
 from tests.localdev.workspace.kit import TOKEN, StandingClock, Workspace, started, task
 
 ALL = {"rerun_all_failed_tasks": True}
@@ -138,17 +137,9 @@ async def test_succeeded_run_has_nothing_to_repair(scripted: Workspace, runner: 
 async def test_our_client_repairs(served: Workspace, runner: ScriptedRunner, clock: StandingClock) -> None:
     """The service's own client and this workspace understand each other over HTTP."""
     run_id = await failed_run(served, runner)
-    settings = DatabricksSettings(
-        host=served.url,
-        auth_type=AuthType.PAT,
-        api_version="2.2",
-        token=Secret(TOKEN),
-        client_id="",
-        client_secret=Secret(""),
-        azure_tenant_id="",
-        azure_client_id="",
-        azure_client_secret=Secret(""),
-    )
+    settings = read_settings(
+        {"DATABRICKS_HOST": served.url, "DATABRICKS_TOKEN": TOKEN, "AzureWebJobsStorage": "UseDevelopmentStorage=true"}
+    ).databricks
     http = create_http_client()
     jobs = JobsClient(http, settings, create_credentials(settings, http, clock), clock)
     request = RunRequest(job_id=1, token="t", body='{"job_id":1,"notebook_params":{"file_path":"a.csv"}}')
