@@ -34,6 +34,11 @@ class StorageConnection:
     client_id: str | None = None  # of a user-assigned managed identity
 
     @property
+    def named_key(self) -> dict[str, str] | None:
+        """Return the key as the SDKs of blobs and queues take it, None for an identity. It is a secret."""
+        return {"account_name": self.account, "account_key": self.key.reveal()} if self.key else None
+
+    @property
     def is_emulator(self) -> bool:
         """Tell whether this is Azurite, which has no dfs endpoint for Databricks to read from."""
         return self.account == EMULATOR_ACCOUNT

@@ -13,6 +13,7 @@ from azure.storage.queue import TextBase64EncodePolicy
 from azure.storage.queue.aio import QueueClient
 
 from shared.errors import QueueUnavailable
+from shared.storage_answers import told
 from shared.storage_connection import StorageConnection
 
 if TYPE_CHECKING:
@@ -86,17 +87,11 @@ def open_queue(connection: StorageConnection, name: str, credential: AsyncTokenC
     client = QueueClient(
         connection.queue_endpoint,
         name,
-        credential=_key_of(connection) or credential,
+        credential=connection.named_key or credential,
         message_encode_policy=TextBase64EncodePolicy(),
         **_RETRIES,
     )
     return StorageQueue(client)
-
-
-def _key_of(connection: StorageConnection) -> dict[str, str] | None:
-    if connection.key is None:
-        return None
-    return {"account_name": connection.account, "account_key": connection.key.reveal()}
 
 
 @contextmanager
@@ -104,13 +99,6 @@ def _translated(action: str) -> Iterator[None]:
     try:
         yield
     except HttpResponseError as error:
-        raise QueueUnavailable(f"Could not {action}: {_answer(error)}.", hint=_HINT) from error
+        raise QueueUnavailable(f"Could not {action}: {told('Queue Storage', error)}.", hint=_HINT) from error
     except (AzureError, OSError) as error:  # a time-out is an OSError
         raise QueueUnavailable(f"Could not {action}: {type(error).__name__}.", hint=_HINT) from error
-
-
-def _answer(error: HttpResponseError) -> str:
-    if error.status_code is None:  # our identity gave no token, so nothing was asked
-        return type(error).__name__
-    code = getattr(error, "error_code", None) or error.reason
-    return f"Queue Storage answered {error.status_code} {getattr(code, 'value', code)}"  # some codes are an Enum

@@ -42,6 +42,7 @@ LAYERS = (
         "events",
         "parameters",
         "landing",
+        "storage_answers",
         "dead_letter_file",
         "dead_letter_store",
         "rules_source",

@@ -10,7 +10,7 @@ from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob.aio import BlobPrefix, ContainerClient
 
-from shared.blobs.connecting import RETRIES, key_of, translated
+from shared.blobs.connecting import RETRIES, translated
 from shared.dead_letter_store import Folder, StoredLetter, place_in, second_place_in
 from shared.errors import BlobsUnavailable
 from shared.model import normalised_etag
@@ -125,7 +125,7 @@ def open_dead_letter_blobs(
     connection: StorageConnection, container: str, credential: AsyncTokenCredential | None
 ) -> DeadLetterBlobs:
     """Return the dead letters of a container; makes no request. `credential` serves where there is no key."""
-    key = key_of(connection)
+    key = connection.named_key
     client = ContainerClient(connection.blob_endpoint, container, credential=key or credential, **RETRIES)
     return DeadLetterBlobs(client, connection.account)
 

@@ -13,7 +13,7 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobProperties
 from azure.storage.blob.aio import BlobServiceClient
 
-from shared.blobs.connecting import RETRIES, key_of, translated
+from shared.blobs.connecting import RETRIES, translated
 from shared.blobs.listing import PAGE_SIZE, PageRequest, read_page
 from shared.containers import is_system_container
 from shared.landing import COPYING, DIRECTORY, DIRECTORY_METADATA, LEASED, Page
@@ -85,7 +85,7 @@ class Blobs:
 
 def open_blobs(connection: StorageConnection, credential: AsyncTokenCredential | None) -> Blobs:
     """Return the blobs of an account; makes no request. `credential` serves where the connection has no key."""
-    client = BlobServiceClient(connection.blob_endpoint, credential=key_of(connection) or credential, **RETRIES)
+    client = BlobServiceClient(connection.blob_endpoint, credential=connection.named_key or credential, **RETRIES)
     return Blobs(client, connection.account)
 
 

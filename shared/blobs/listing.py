@@ -16,19 +16,17 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from azure.core.exceptions import AzureError, HttpResponseError, IncompleteReadError, ServiceResponseError
 from azure.core.rest import HttpRequest
 
 from shared.blobs.page_decoder import UnreadablePage, decode_page
 from shared.errors import BlobsUnavailable
 from shared.landing import Page
+from shared.storage_answers import refusal, whole_answer
 
 if TYPE_CHECKING:
     from azure.storage.blob.aio import ContainerClient
 
 PAGE_SIZE = 5_000  # the most that Blob Storage gives
-# The SDK's retries end where the body begins; a connection that breaks in a body costs another request.
-_BODY_TRIES = 3
 _ERROR_CODE = re.compile(rb"<Code>([A-Za-z0-9]+)</Code>")
 
 
@@ -71,26 +69,12 @@ def _request(container: ContainerClient, asked: PageRequest) -> HttpRequest:
 async def _answered(container: ContainerClient, request: HttpRequest) -> Any:
     """Return the answer with its whole body; raises HttpResponseError when it is not a page."""
     pipeline: Any = container._pipeline  # noqa: SLF001 - no public method gives the bytes; see above
-    for left in reversed(range(_BODY_TRIES)):
-        response = (await pipeline.run(request, stream=True)).http_response
-        try:
-            async with response:
-                await response.read()
-            break
-        except IncompleteReadError as error:  # an HttpResponseError without a response: not what happened
-            failure: AzureError = ServiceResponseError("the answer ended too early", error=error)
-        except AzureError as error:
-            failure = error
-        if not left:
-            raise failure
+
+    async def ask() -> Any:
+        return (await pipeline.run(request, stream=True)).http_response
+
+    response = await whole_answer(ask)
     if response.status_code != 200:
-        raise _refusal(response)
+        code = _ERROR_CODE.search(response.content)
+        raise refusal(response, code[1].decode("ascii") if code else None)
     return response
-
-
-def _refusal(response: Any) -> HttpResponseError:
-    error = HttpResponseError(response=response)
-    in_body = _ERROR_CODE.search(response.content)
-    code = response.headers.get("x-ms-error-code") or (in_body[1].decode("ascii") if in_body else None)
-    error.error_code = code  # type: ignore[attr-defined]  # where the SDK's own storage errors have it
-    return error

@@ -9,7 +9,7 @@ from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError
 from azure.storage.blob.aio import BlobClient
 
-from shared.blobs.connecting import RETRIES, key_of, translated
+from shared.blobs.connecting import RETRIES, translated
 from shared.errors import BlobsUnavailable
 from shared.model import normalised_etag
 from shared.rules_source import RulesText
@@ -51,5 +51,5 @@ def open_rules_blob(url: str, connection: StorageConnection, credential: AsyncTo
     """Return the blob of a URL; makes no request. A signature in the URL wins, then the landing account's own key."""
     if "sig=" in urlsplit(url).query:
         return RulesBlob(BlobClient.from_blob_url(url, **RETRIES))
-    key = key_of(connection) if url.startswith(f"{connection.blob_endpoint}/") else None
+    key = connection.named_key if url.startswith(f"{connection.blob_endpoint}/") else None
     return RulesBlob(BlobClient.from_blob_url(url, credential=key or credential, **RETRIES))

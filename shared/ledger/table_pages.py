@@ -15,14 +15,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from azure.core.exceptions import AzureError, HttpResponseError, IncompleteReadError, ServiceResponseError
 from azure.core.rest import HttpRequest
 
 from shared.errors import LedgerUnavailable
 from shared.ledger.table import Row
+from shared.storage_answers import refusal, whole_answer
 
-# The SDK's retries end where the body begins; a connection that breaks in a body costs another request.
-_BODY_TRIES = 3
 _CONTINUATIONS = ("NextPartitionKey", "NextRowKey")
 _SYSTEM = frozenset({"PartitionKey", "RowKey", "Timestamp"})
 _WHOLE, _VALUES_ONLY = "minimalmetadata", "nometadata"  # without metadata there is no ETag, and less to decode
@@ -76,31 +74,17 @@ class TablePages:
         }
         # HttpRequest joins parameters as they are.
         quoted = {name: quote(value, safe="") for name, value in query.items()}
-        response = await self._answered(HttpRequest("GET", path, params=quoted, headers=headers))
+        request = HttpRequest("GET", path, params=quoted, headers=headers)
+        response = await whole_answer(lambda: self._send(request, stream=True))
         try:
             answer = json.loads(response.content)
         except ValueError:
             answer = None
         if response.status_code != 200:
-            raise _refusal(response, answer)
+            raise refusal(response, _code_in(answer))
         found = {name: response.headers.get(f"x-ms-continuation-{name}") for name in _CONTINUATIONS}
         more = {name: value for name, value in found.items() if value}
         return answer, more or None
-
-    async def _answered(self, request: HttpRequest) -> Any:
-        for left in reversed(range(_BODY_TRIES)):
-            response = await self._send(request, stream=True)
-            try:
-                async with response:
-                    await response.read()
-                break
-            except IncompleteReadError as error:  # an HttpResponseError without a response: not what happened
-                failure: AzureError = ServiceResponseError("the answer ended too early", error=error)
-            except AzureError as error:
-                failure = error
-            if not left:
-                raise failure
-        return response
 
 
 def row_from(entity: Mapping[str, Any], partition: str) -> Row:
@@ -137,9 +121,6 @@ def _checked(value: Any, kind: type) -> Any:
     return value
 
 
-def _refusal(response: Any, answer: Any) -> HttpResponseError:
-    error = HttpResponseError(response=response)
+def _code_in(answer: Any) -> str | None:
     said = answer.get("odata.error") if isinstance(answer, dict) else None
-    code = response.headers.get("x-ms-error-code") or (said or {}).get("code")
-    error.error_code = code  # type: ignore[attr-defined]  # where the SDK's own storage errors have it
-    return error
+    return (said or {}).get("code")
