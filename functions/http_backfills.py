@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 
 import azure.functions as func
@@ -10,7 +9,7 @@ import azure.functions as func
 from shared import wiring
 from shared.backfill_request import read_request
 from shared.clock import Deadline
-from shared.errors import LandfallError, RequestError
+from shared.json_answers import json_answer
 
 http_backfills_door = func.Blueprint()
 WINDOW = timedelta(days=30)
@@ -21,13 +20,8 @@ SECONDS = 120
 @http_backfills_door.route(route="backfills", methods=["GET", "POST"], auth_level=func.AuthLevel.FUNCTION)
 async def http_backfills(req: func.HttpRequest) -> func.HttpResponse:
     """Ask for a backfill (202; a dry run answers 200), or list those of 30 days, the newest first."""
-    try:
-        body, code = await (_asked(req.get_body()) if req.method == "POST" else _listed())
-    except RequestError as error:
-        body, code = {"errors": error.faults, "hint": error.hint}, 400
-    except LandfallError as error:
-        body, code = {"error": error.message, "hint": error.hint}, 503
-    return func.HttpResponse(json.dumps(body), status_code=code, mimetype="application/json")
+    text, code = await json_answer(_asked(req.get_body()) if req.method == "POST" else _listed())
+    return func.HttpResponse(text, status_code=code, mimetype="application/json")
 
 
 async def _asked(asked: bytes) -> tuple[object, int]:

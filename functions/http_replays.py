@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import azure.functions as func
 
 from shared import wiring
-from shared.errors import LandfallError, RequestError
+from shared.json_answers import json_answer
 from shared.replay_request import read_replay_request
 
 http_replays_door = func.Blueprint()
@@ -16,19 +14,14 @@ http_replays_door = func.Blueprint()
 @http_replays_door.route(route="replays", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
 async def http_replays(req: func.HttpRequest) -> func.HttpResponse:
     """Open entries again and start them: 202 when there are any, 200 when not, 400 with all that is wrong."""
-    body, code = await _replays(req.get_body())
-    return func.HttpResponse(json.dumps(body), status_code=code, mimetype="application/json")
+    text, code = await json_answer(_replays(req.get_body()))
+    return func.HttpResponse(text, status_code=code, mimetype="application/json")
 
 
 async def _replays(asked: bytes) -> tuple[object, int]:
-    try:
-        service = wiring.service()
-        request = read_replay_request(asked, service.clock.now(), "POST /api/replays")
-        replayed = await service.replayer.replay(request, service.dispatch_deadline())
-        # What there is no time for is due, and the next pass starts it.
-        started = await service.redriver.redrive(replayed.markers, service.dispatch_deadline())
-    except RequestError as error:
-        return {"errors": error.faults, "hint": error.hint}, 400
-    except LandfallError as error:
-        return {"error": error.message, "hint": error.hint}, 503
+    service = wiring.service()
+    request = read_replay_request(asked, service.clock.now(), "POST /api/replays")
+    replayed = await service.replayer.replay(request, service.dispatch_deadline())
+    # What there is no time for is due, and the next pass starts it.
+    started = await service.redriver.redrive(replayed.markers, service.dispatch_deadline())
     return {**replayed.as_json(), "started": dict(started)}, 202 if replayed.markers else 200

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import azure.functions as func
 
 from shared import wiring
 from shared.durations import parse_duration
-from shared.errors import LandfallError
+from shared.json_answers import json_answer
 
 http_status_door = func.Blueprint()
 
@@ -16,8 +14,8 @@ http_status_door = func.Blueprint()
 @http_status_door.route(route="status", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 async def http_status(req: func.HttpRequest) -> func.HttpResponse:
     """Answer what the ledger holds, as JSON; `?window=48h` counts closed entries of that long (24h)."""
-    body, code = await _status(req.params.get("window", "24h"))
-    return func.HttpResponse(json.dumps(body), status_code=code, mimetype="application/json")
+    text, code = await json_answer(_status(req.params.get("window", "24h")))
+    return func.HttpResponse(text, status_code=code, mimetype="application/json")
 
 
 async def _status(window: str) -> tuple[object, int]:
@@ -25,7 +23,4 @@ async def _status(window: str) -> tuple[object, int]:
         length = parse_duration(window)
     except ValueError as error:
         return {"error": f"window: {error}"}, 400
-    try:
-        return (await wiring.service().status.read(length)).as_json(), 200
-    except LandfallError as error:
-        return {"error": error.message, "hint": error.hint}, 503
+    return (await wiring.service().status.read(length)).as_json(), 200
