@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -15,6 +14,7 @@ from azure.storage.queue.aio import QueueClient
 from shared.errors import QueueUnavailable
 from shared.storage_answers import told
 from shared.storage_connection import StorageConnection
+from shared.together import all_done
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
@@ -50,7 +50,8 @@ class StorageQueue:
         with _translated(f"send to the queue {self._client.queue_name}"):
             await self._send_first(messages[0])
             for start in range(1, len(messages), _AT_ONCE):
-                await self._send_together(messages[start : start + _AT_ONCE])
+                # A few at once, each to its end: none may still be under way when one has failed.
+                await all_done(map(self._send, messages[start : start + _AT_ONCE]), _AT_ONCE)
 
     async def close(self) -> None:
         """Release the connections. Safe to repeat."""
@@ -66,13 +67,6 @@ class StorageQueue:
             with suppress(ResourceExistsError):  # another instance was faster
                 await self._client.create_queue()
             await self._send(message)
-
-    async def _send_together(self, messages: Sequence[str]) -> None:
-        """Send a few at once, each to its end: none may still be under way when one has failed."""
-        outcomes = await asyncio.gather(*(self._send(message) for message in messages), return_exceptions=True)
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
 
     async def _send(self, message: str) -> None:
         await self._client.send_message(message, time_to_live=int(_KEPT.total_seconds()))

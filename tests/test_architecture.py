@@ -34,7 +34,20 @@ HOMES = {
 
 # What a module of the service may import of the service, bottom-up. A layer may use itself and all layers below.
 LAYERS = (
-    ("errors", "secret", "clock", "logs", "model", "durations", "moments", "containers", "wording", "compact_json"),
+    (
+        "errors",
+        "secret",
+        "clock",
+        "logs",
+        "model",
+        "durations",
+        "moments",
+        "containers",
+        "wording",
+        "compact_json",
+        "together",
+        "json_answers",
+    ),
     ("storage_connection", "versions", "yaml_source", "path_template"),
     (
         "setting_reader",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +13,7 @@ from shared.rule_book import RuleBook
 from shared.rules import Rules
 from shared.status.counts import WINDOWS, Counts
 from shared.status.snapshot import RuleStatus, Status
+from shared.together import all_done
 
 DEFAULT_WINDOW = timedelta(hours=24)
 CONCURRENCY = 16
@@ -45,7 +45,7 @@ class StatusReader:
             (_rule_status(name, in_force, standings, breakers, last_pass, Counts(at, since)) for name in names),
             key=lambda rule: (rule.rule, rule.ledger_name),
         )
-        await _all(self._counting(rules, min(since, at - max(WINDOWS.values()))))
+        await all_done(self._counting(rules, min(since, at - max(WINDOWS.values()))), CONCURRENCY)
         return Status(
             at=at, since=since, rules=tuple(rules), last_pass=last_pass, rules_standing=self._rule_book.standing
         )
@@ -105,19 +105,6 @@ def _sweep(last_pass: Mapping[str, Any] | None, kind: str, rule: str) -> Mapping
     """Return what the last pass counted of a rule; None where it counted nothing, or was of another version."""
     counts = ((last_pass or {}).get(kind) or {}).get(rule)
     return counts if isinstance(counts, Mapping) else None
-
-
-async def _all(work: Iterable[Awaitable[None]]) -> None:
-    """Do all of it, CONCURRENCY at a time; raise the first failure once nothing runs any more."""
-    gate = asyncio.Semaphore(CONCURRENCY)
-
-    async def one(step: Awaitable[None]) -> None:
-        async with gate:
-            await step
-
-    for failure in await asyncio.gather(*map(one, work), return_exceptions=True):
-        if failure is not None:
-            raise failure
 
 
 def _whole_milliseconds(time: datetime) -> datetime:

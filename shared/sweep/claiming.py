@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -15,6 +14,7 @@ from shared.ledger import Claim, Claimed
 from shared.model import Result, State
 from shared.sweep.judging import Candidate, Findings, taken_by
 from shared.sweep.view import View
+from shared.together import all_done
 
 CONCURRENCY = 8
 MOST_REFUSED = 10  # then it is no matter of single files any more
@@ -36,29 +36,24 @@ class Claimant:
         What one file meets is logged, and it is left for a later round. Raises LedgerUnavailable after all have been
         tried, and BlobsUnavailable when of MOST_REFUSED files not one could be looked up.
         """
-        gate = asyncio.Semaphore(CONCURRENCY)
         refusals: list[BlobsUnavailable] = []
         done = 0
 
         async def one(candidate: Candidate) -> None:
             nonlocal done
-            async with gate:
-                if not done and len(refusals) >= MOST_REFUSED:
-                    return
-                try:
-                    await self._claim(view, candidate, until, deadline, findings)
-                    done += 1
-                except LedgerUnavailable:
-                    raise
-                except Exception as error:  # noqa: BLE001 - what one file meets must not hold up the others
-                    _leave(candidate, error, findings)
-                    if isinstance(error, BlobsUnavailable):
-                        refusals.append(error)
+            if not done and len(refusals) >= MOST_REFUSED:
+                return
+            try:
+                await self._claim(view, candidate, until, deadline, findings)
+                done += 1
+            except LedgerUnavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 - what one file meets must not hold up the others
+                _leave(candidate, error, findings)
+                if isinstance(error, BlobsUnavailable):
+                    refusals.append(error)
 
-        results = await asyncio.gather(*(one(candidate) for candidate in candidates), return_exceptions=True)
-        for failure in results:
-            if failure is not None:
-                raise failure
+        await all_done((one(candidate) for candidate in candidates), CONCURRENCY)
         if not done and len(refusals) >= MOST_REFUSED:
             raise refusals[0]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -23,6 +22,7 @@ from shared.sweep.opening import Opener
 from shared.sweep.shard_message import ShardMessage
 from shared.sweep.shard_sweep import ShardSweep, ShardTools
 from shared.sweep.view import View, view_of
+from shared.together import all_done
 
 CONCURRENCY = 4
 # A message that nobody has taken for so long was lost; a second one is harmless, the lease decides.
@@ -165,21 +165,13 @@ class Sweeper:
         return sent
 
     async def _sweep_shards(self, view: View, shards: Sequence[Shard], deadline: Deadline) -> None:
-        gate = asyncio.Semaphore(CONCURRENCY)
-
         async def one(number: int, shard: Shard) -> None:
-            async with gate:
-                # Also a pass that comes late to its sweep must move it on by a page.
-                if number < CONCURRENCY or not deadline.passed():
-                    await self._sweep_shard(view, shard, deadline)
+            # Also a pass that comes late to its sweep must move it on by a page.
+            if number < CONCURRENCY or not deadline.passed():
+                await self._sweep_shard(view, shard, deadline)
 
         waiting = [shard for shard in shards if not shard.is_done]
-        results = await asyncio.gather(
-            *(one(number, shard) for number, shard in enumerate(waiting)), return_exceptions=True
-        )
-        for failure in results:
-            if failure is not None:
-                raise failure
+        await all_done((one(number, shard) for number, shard in enumerate(waiting)), CONCURRENCY)
 
     async def _sweep_shard(self, view: View, shard: Shard, deadline: Deadline) -> Shard | None:
         """Sweep a shard; None when it is done already or somebody else has it."""
