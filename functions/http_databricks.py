@@ -9,7 +9,9 @@ from __future__ import annotations
 import azure.functions as func
 
 from shared import logs, wiring
+from shared.door_failures import unexpected
 from shared.errors import LandfallError
+from shared.json_answers import HEADERS
 
 http_databricks_door = func.Blueprint()
 
@@ -27,6 +29,9 @@ async def http_databricks(req: func.HttpRequest) -> func.HttpResponse:
         )
     except LandfallError as error:
         logs.warning("hint.failed", reason=error)
-        return func.HttpResponse(status_code=503)
-    headers = {"WWW-Authenticate": 'Basic realm="landfall"'} if received == "stranger" else {}
-    return func.HttpResponse(status_code=_STATUS[received], headers=headers)
+        return func.HttpResponse(status_code=503, headers=HEADERS)
+    except Exception as error:  # noqa: BLE001 - whatever it is, its text is not for whoever knocks at an open door
+        unexpected("http_databricks", error)
+        return func.HttpResponse(status_code=500, headers=HEADERS)
+    asks = {"WWW-Authenticate": 'Basic realm="landfall"'} if received == "stranger" else {}
+    return func.HttpResponse(status_code=_STATUS[received], headers={**HEADERS, **asks})

@@ -6,7 +6,7 @@ import azure.functions as func
 
 from shared import wiring
 from shared.durations import parse_duration
-from shared.json_answers import json_answer
+from shared.json_answers import HEADERS, json_answer
 
 http_status_door = func.Blueprint()
 
@@ -14,8 +14,8 @@ http_status_door = func.Blueprint()
 @http_status_door.route(route="status", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 async def http_status(req: func.HttpRequest) -> func.HttpResponse:
     """Answer what the ledger holds, as JSON; `?window=48h` counts closed entries of that long (24h)."""
-    text, code = await json_answer(_status(req.params.get("window", "24h")))
-    return func.HttpResponse(text, status_code=code, mimetype="application/json")
+    text, code = await json_answer("http_status", _status(req.params.get("window", "24h")))
+    return func.HttpResponse(text, status_code=code, mimetype="application/json", headers=HEADERS)
 
 
 async def _status(window: str) -> tuple[object, int]:

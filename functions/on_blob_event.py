@@ -5,6 +5,7 @@ from __future__ import annotations
 import azure.functions as func
 
 from shared import wiring
+from shared.door_failures import failing_discreetly
 
 on_blob_event_door = func.Blueprint()
 
@@ -14,8 +15,10 @@ on_blob_event_door = func.Blueprint()
 @on_blob_event_door.event_grid_trigger(arg_name="event")
 async def on_blob_event(event: str) -> None:
     """Claim the event's arrivals and start their runs; raising asks Event Grid to deliver it again (rule R7)."""
-    service = wiring.service()
-    deadline = service.dispatch_deadline()
-    claims = await service.intake.receive(event, deadline)
-    await service.redriver.lend_a_hand(claims, deadline)
-    await service.backfiller.lend_a_hand(deadline)
+    with failing_discreetly("on_blob_event"):
+        service = wiring.service()
+        deadline = service.dispatch_deadline()
+        claims = await service.intake.receive(event, deadline)
+        await service.redriver.lend_a_hand(claims, deadline)
+        await service.gatherer.lend_a_hand(claims, deadline)
+        await service.backfiller.lend_a_hand(deadline)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import azure.functions as func
 
 from shared import logs, wiring
+from shared.door_failures import failing_discreetly
 
 on_reconcile_timer_door = func.Blueprint()
 
@@ -14,4 +15,5 @@ async def on_reconcile_timer(timer: func.TimerRequest) -> None:
     """Run one reconcile pass."""
     if timer.past_due:
         logs.warning("timer.past_due")
-    await wiring.service().reconciler.run()
+    with failing_discreetly("on_reconcile_timer"):
+        await wiring.service().reconciler.run()

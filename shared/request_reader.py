@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from shared.durations import parse_duration
-from shared.errors import RequestError
+from shared.errors import RequestError, RequestTooLarge
 from shared.moments import parse_moment
-from shared.wording import unknown
+from shared.wording import shown, unknown
 
+LONGEST_BODY = 64 * 1024  # bytes
 # Each is looked for among the known ones, which takes its time.
 _MOST_STRANGERS = 10
 _T = TypeVar("_T")
@@ -72,13 +74,33 @@ class RequestReader:
 
 
 def _object(body: bytes, example: str) -> Mapping[str, Any]:
+    if len(body) > LONGEST_BODY:
+        raise RequestTooLarge([f"The body has {len(body)} bytes; no request needs more than {LONGEST_BODY}."])
     try:
-        given = json.loads(body) if body.strip() else {}
+        given = json.loads(body, object_pairs_hook=_once, parse_constant=_no_constant) if body.strip() else {}
+    except _Twice as error:
+        raise RequestError([str(error)]) from None
     except (ValueError, RecursionError):
         given = None
     if not isinstance(given, dict):
         raise RequestError([f"The body must be a JSON object such as {example}."])
     return given
+
+
+class _Twice(ValueError):
+    """A field that is given more than once: nobody knows which is meant."""
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
+        raise _Twice(f"{shown(twice)} is given more than once.")
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
 
 
 def _text(value: object) -> str:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from urllib.parse import urlsplit
 
+from shared.addresses import is_safe, split_address
 from shared.containers import OUR_PREFIX, is_well_formed
 from shared.durations import parse_duration
 from shared.errors import Fault
+from shared.redaction import redacted
 from shared.secret import Secret
 from shared.storage_connection import StorageConnection, read_connection
 
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_LONGEST_SHOWN = 200
+_LONGEST = timedelta(days=3660)  # so far back there is a calendar, and nothing that anybody lists
 # UTC-12 and UTC+14 are the farthest: see listing_plan/window.
 _BEHIND_MOST, _AHEAD_MOST = 12, 14
 _ZONES = re.compile(r"-(\d{1,2})h\.\.\+(\d{1,2})h")
@@ -43,11 +45,18 @@ class SettingReader:
         """Return a setting that is never shown."""
         return Secret(self.text(name))
 
+    def token(self, name: str) -> Secret:
+        """Return a token that goes into a header, and is never shown."""
+        text = self.text(name)
+        if text and not (text.isascii() and text.isprintable() and " " not in text):
+            self.fault(f"{name} holds a space, a line break or a letter that no token has; its text is not shown.")
+        return Secret(text)
+
     def matching(self, name: str, pattern: re.Pattern[str], expected: str) -> str:
         """Return a setting that must be of a form."""
         text = self.text(name)
         if not pattern.fullmatch(text):
-            self.fault(f"{name} is {text!r}; it must be {expected}.")
+            self.fault(f"{name} is {_shown(text)}; it must be {expected}.")
         return text
 
     def duration(self, name: str, *, shortest: timedelta = timedelta(seconds=1)) -> timedelta:
@@ -56,17 +65,20 @@ class SettingReader:
         try:
             duration = parse_duration(text)
         except ValueError as error:
-            self.fault(f"{name} is {text!r}; {error}.")
+            self.fault(f"{name} is {_shown(text)}; {error}.")
             return shortest
         if duration < shortest:
             self.fault(f"{name} is {text}; it must be at least {shortest.total_seconds():.0f}s.")
+        elif duration > _LONGEST:
+            self.fault(f"{name} is {text}; it must be at most {_LONGEST.days}d.")
+            return _LONGEST
         return duration
 
     def count(self, name: str) -> int:
         """Return a whole number that is not negative."""
         text = self.text(name)
         if not (text.isascii() and text.isdecimal() and len(text) <= 12):
-            self.fault(f"{name} is {text!r}; it must be a whole number, 0 or more.")
+            self.fault(f"{name} is {_shown(text)}; it must be a whole number, 0 or more.")
             return 0
         return int(text)
 
@@ -75,7 +87,8 @@ class SettingReader:
         text = self.text(name)
         found = _ZONES.fullmatch(text)
         if not found or int(found[1]) > _BEHIND_MOST or int(found[2]) > _AHEAD_MOST:
-            self.fault(f"{name} is {text!r}; it must be a range of hours around UTC within -12h..+14h, as -1h..+2h.")
+            expected = "a range of hours around UTC within -12h..+14h, as -1h..+2h"
+            self.fault(f"{name} is {_shown(text)}; it must be {expected}.")
             return timedelta(0), timedelta(0)
         return timedelta(hours=int(found[1])), timedelta(hours=int(found[2]))
 
@@ -83,9 +96,8 @@ class SettingReader:
         """Return the name of a container that is ours, or ""."""
         text = self.text(name)
         if text and not (is_well_formed(text) and text.startswith(OUR_PREFIX)):
-            self.fault(
-                f"{name} is {text!r}; it must be a container's name that begins with {OUR_PREFIX}, where no rule looks."
-            )
+            expected = f"a container's name that begins with {OUR_PREFIX}, where no rule looks"
+            self.fault(f"{name} is {_shown(text)}; it must be {expected}.")
         return text
 
     def host(self, name: str) -> str:
@@ -94,20 +106,18 @@ class SettingReader:
         if not text:
             self.fault(f"{name} is missing: set it to the workspace's address, https://adb-….azuredatabricks.net.")
             return ""
-        parts = urlsplit(text if "://" in text else f"https://{text}")
-        loopback = parts.hostname in _LOOPBACK
-        if parts.username or parts.password:
+        parts = split_address(text if "://" in text else f"https://{text}")
+        if parts is not None and (parts.username or parts.password):
             self.fault(f"{name} must not hold a user name or password.")
-        elif not parts.hostname or parts.path or parts.query or (parts.scheme != "https" and not loopback):
-            self.fault(f"{name} is {text!r}; it must be https:// and a host, without a path.")
-        return f"{parts.scheme}://{parts.netloc}"
+        elif parts is None or not is_safe(parts) or parts.path or parts.query or parts.fragment:
+            self.fault(f"{name} is {_shown(text)}; it must be https:// and a host, without a path.")
+        return f"{parts.scheme}://{parts.netloc}" if parts else ""
 
     def blob_url(self, name: str) -> Secret:
         """Return a blob's address, which may hold a signature."""
         text = self.text(name)
-        parts = urlsplit(text)
-        loopback = parts.hostname in _LOOPBACK
-        if text and ((parts.scheme != "https" and not loopback) or parts.path.count("/") < 2):
+        parts = split_address(text)
+        if text and (parts is None or not is_safe(parts) or parts.path.count("/") < 2):
             self.fault(f"{name} must be the https:// address of a blob; its text is not shown, it may hold a secret.")
         return Secret(text)
 
@@ -120,3 +130,8 @@ class SettingReader:
         if (fault := found or missing) not in self.faults:
             self.faults.append(fault)
         return StorageConnection(account="", blob_endpoint="", queue_endpoint="", table_endpoint="")
+
+
+def _shown(text: str) -> str:
+    """Return a value as a fault shows it: bounded, and without what looks like a secret put into the wrong setting."""
+    return repr(redacted(text)[:_LONGEST_SHOWN])

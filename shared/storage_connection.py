@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
+from shared.addresses import is_safe, split_address
 from shared.errors import Fault
 from shared.secret import Secret
 
@@ -57,7 +57,7 @@ def read_connection(name: str, environment: Mapping[str, str]) -> StorageConnect
 def _from_connection_string(name: str, text: str) -> StorageConnection | Fault:
     parts = dict(part.split("=", 1) for part in text.split(";") if "=" in part)
     if parts.get("UseDevelopmentStorage", "").lower() == "true":
-        return _emulator(parts.get("DevelopmentStorageProxyUri", "http://127.0.0.1"))
+        return _emulator(name, parts.get("DevelopmentStorageProxyUri", "http://127.0.0.1"))
     account, key = parts.get("AccountName", ""), parts.get("AccountKey", "")
     if not (account and key):
         return Fault(
@@ -70,7 +70,7 @@ def _from_connection_string(name: str, text: str) -> StorageConnection | Fault:
         service: parts.get(f"{service.capitalize()}Endpoint", f"{scheme}://{account}.{service}.{suffix}").rstrip("/")
         for service in _SERVICES
     }
-    return _connection(account, endpoints, key=Secret(key))
+    return _connection(name, account, endpoints, key=Secret(key))
 
 
 def _from_identity(name: str, parts: Mapping[str, str]) -> StorageConnection | Fault:
@@ -81,25 +81,35 @@ def _from_identity(name: str, parts: Mapping[str, str]) -> StorageConnection | F
         service: parts.get(f"{service}ServiceUri", f"https://{account}.{service}.core.windows.net").rstrip("/")
         for service in _SERVICES
     }
-    return _connection(account, endpoints, client_id=parts.get("clientId"))
+    return _connection(name, account, endpoints, client_id=parts.get("clientId"))
 
 
 def _account_of(parts: Mapping[str, str]) -> str:
     for service in _SERVICES:
-        host = urlsplit(parts.get(f"{service}ServiceUri", "")).hostname or ""
-        if host:
-            return host.split(".", 1)[0]
+        address = split_address(parts.get(f"{service}ServiceUri", ""))
+        if address is not None and address.hostname:
+            return address.hostname.split(".", 1)[0]
     return ""
 
 
-def _emulator(proxy: str) -> StorageConnection:
+def _is_usable(endpoint: str, account: str) -> bool:
+    """Tell whether an endpoint may be talked to: Azurite's key is no secret, and its container may have any name."""
+    address = split_address(endpoint)
+    if address is None or not address.hostname:
+        return False
+    return is_safe(address) or (account == EMULATOR_ACCOUNT and address.scheme in {"http", "https"})
+
+
+def _emulator(name: str, proxy: str) -> StorageConnection | Fault:
     endpoints = {service: f"{proxy.rstrip('/')}:{port}/{EMULATOR_ACCOUNT}" for service, port in _EMULATOR_PORTS.items()}
-    return _connection(EMULATOR_ACCOUNT, endpoints, key=Secret(EMULATOR_KEY))
+    return _connection(name, EMULATOR_ACCOUNT, endpoints, key=Secret(EMULATOR_KEY))
 
 
 def _connection(
-    account: str, endpoints: Mapping[str, str], *, key: Secret | None = None, client_id: str | None = None
-) -> StorageConnection:
+    name: str, account: str, endpoints: Mapping[str, str], *, key: Secret | None = None, client_id: str | None = None
+) -> StorageConnection | Fault:
+    if not all(_is_usable(endpoint, account) for endpoint in endpoints.values()):
+        return Fault(f"{name} names an endpoint that is no https:// address; only Azurite's may be http://.")
     return StorageConnection(
         account=account,
         blob_endpoint=endpoints["blob"],

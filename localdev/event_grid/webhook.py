@@ -46,7 +46,7 @@ class Webhook:
         self._timeout = timeout
         # The handler is on this machine: a proxy from the environment would be in the way.
         self._http = httpx.AsyncClient(
-            timeout=None,  # noqa: S113 - `send` limits the exchange as a whole
+            timeout=None,  # noqa: S113 - `send` limits the exchange as a whole  # nosec B113
             trust_env=False,
             limits=httpx.Limits(max_connections=connections),
         )

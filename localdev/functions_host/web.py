@@ -9,6 +9,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("landfall_host")
 
+_OUR_NAMES = ("127.0.0.1", "localhost")
 _WEBHOOK_METHODS = ["GET", "PUT", "POST", "DELETE", "OPTIONS"]
 _ALL_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
@@ -42,6 +45,8 @@ def web_app(host: EmbeddedHost, keys: AccessKeys | None = None) -> Starlette:
             Route("/runtime/webhooks/{extension}", front.webhook, methods=_WEBHOOK_METHODS),
             Route("/{path:path}", front.function, methods=_ALL_METHODS),
         ],
+        # It opens to everybody on this machine. A page of the web can make its own name mean this machine, too.
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=_OUR_NAMES, www_redirect=False)],
         exception_handlers={
             BodyTooLarge: _too_large,
             PayloadUnusable: _unusable,

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
 
+LONGEST_RULES = 32 * 1024 * 1024  # bytes; see yaml_source
+
+
 class RulesBlob:
     """The blob that RULES_URL names: a RulesSource."""
 
@@ -33,6 +36,8 @@ class RulesBlob:
         with translated(f"read the rules of {self.name}"):
             try:
                 download = await self._client.download_blob(**condition)
+                if download.size > LONGEST_RULES:
+                    raise BlobsUnavailable(f"The rules of {self.name} have {download.size} bytes: no rules file has.")
                 text = (await download.readall()).decode("utf-8-sig")
             except HttpResponseError as error:
                 if error.status_code == 304:

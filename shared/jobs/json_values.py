@@ -46,9 +46,9 @@ def whole_of(value: Any) -> int | None:
 
 
 def id_of(value: Any) -> int | None:
-    """Return an id: a positive whole number; None for anything else."""
+    """Return an id: a positive whole number of 64 bits, as all of Databricks' are; None for anything else."""
     number = whole_of(value)
-    return number if number is not None and number > 0 else None
+    return number if number is not None and 0 < number < 2**63 else None
 
 
 def moment_of(value: Any) -> datetime | None:

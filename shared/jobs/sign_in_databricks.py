@@ -5,6 +5,7 @@ https://learn.microsoft.com/azure/databricks/dev-tools/auth/oauth-m2m
 
 from __future__ import annotations
 
+import base64
 import random
 from datetime import timedelta
 
@@ -17,6 +18,7 @@ from shared.jobs.http_client import NO_ANSWER, Answer, cause_of, exchange
 from shared.jobs.json_values import id_of, parse_object
 from shared.jobs.retry_pace import RetryPace
 from shared.logs import printable
+from shared.redaction import redacted
 from shared.secret import Secret
 from shared.settings import DatabricksSettings
 
@@ -69,10 +71,18 @@ class DatabricksSignIn:
     def _read(self, answer: Answer) -> AccessToken | tuple[str, bool]:
         found = parse_object(answer.body) or {}
         token = found.get("access_token")
-        if answer.status == 200 and isinstance(token, str) and token:
+        if answer.status == 200 and isinstance(token, str) and token.isascii() and token.isprintable() and token:
             lifetime = id_of(found.get("expires_in"))
             kept = ASSUMED_LIFETIME if lifetime is None else timedelta(seconds=min(lifetime, 86_400))
             return AccessToken(Secret(token), self._clock.now() + kept)
         reason = f"{found.get('error', '')} {found.get('error_description', '')}"
-        reason = reason.replace(self._client_secret.reveal(), "***")[:300].strip()
+        # A server may repeat what it was sent, and the secret was sent in the form of Basic authentication.
+        for secret in (self._client_secret.reveal(), _basic(self._client_id, self._client_secret)):
+            reason = reason.replace(secret, "***")
+        reason = redacted(reason)[:300].strip()
         return f"{answer.status} {printable(reason)}".rstrip() + ".", answer.status == 429 or answer.status >= 500
+
+
+def _basic(client_id: str, client_secret: Secret) -> str:
+    """Return the credentials as the Authorization header has them."""
+    return base64.b64encode(f"{client_id}:{client_secret.reveal()}".encode()).decode("ascii")

@@ -15,6 +15,7 @@ from shared.errors import JobsUnauthorised
 from shared.jobs.access_token import ASSUMED_LIFETIME, AccessToken
 from shared.jobs.json_values import id_of
 from shared.logs import printable
+from shared.redaction import redacted
 from shared.secret import Secret
 from shared.settings import AuthType, DatabricksSettings
 
@@ -83,7 +84,7 @@ class EntraSignIn:
         text = " ".join(str(error).split())
         if secret := self._settings.azure_client_secret.reveal():
             text = text.replace(secret, "***")
-        return printable(f"{type(error).__name__}: {text[:500]}")
+        return printable(f"{type(error).__name__}: {redacted(text)[:500]}")
 
 
 def create_credential(settings: DatabricksSettings) -> AsyncTokenCredential:

@@ -13,6 +13,7 @@ from shared.landing import Landing, Page
 from shared.ledger import ListingProgress, Rounds, Shard, ShardProgress
 from shared.ledger.rounds import LEASE
 from shared.listing_plan import Kind, lies_within, passes
+from shared.redaction import redacted
 from shared.settings import Settings
 from shared.sweep.claiming import Claimant
 from shared.sweep.judging import Candidate, Findings, judge
@@ -86,7 +87,7 @@ class ShardSweep:
         except LedgerError:
             raise
         except Exception as error:  # noqa: BLE001 - what one listing meets must not hold up the others (invariant 6)
-            reason = str(error) if isinstance(error, LandfallError) else repr(error)
+            reason = str(error) if isinstance(error, LandfallError) else redacted(repr(error))
             logs.error("sweep.listing_failed", container=container, prefix=prefix, reason=reason)
             return self._failed(position, cursor, reason)
         return None

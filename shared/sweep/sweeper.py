@@ -13,6 +13,7 @@ from shared.clock import Deadline
 from shared.errors import LandfallError, LedgerConflict, QueueUnavailable
 from shared.ledger import Bookkeeping, Entries, Round, Shard, Standing
 from shared.listing_plan import Kind
+from shared.redaction import redacted
 from shared.rule_book import RuleBook
 from shared.rules import Rules
 from shared.shard_queue import ShardQueue
@@ -227,7 +228,7 @@ def _is_current(round_: Round, round_id: str, rules: Rules) -> bool:
 
 
 def _told(error: Exception) -> str:
-    return str(error) if isinstance(error, LandfallError) else repr(error)
+    return str(error) if isinstance(error, LandfallError) else redacted(repr(error))
 
 
 def _tell(found: RoundReport) -> None:

@@ -104,7 +104,7 @@ async def test_delete_calls_it_off(world: World) -> None:
         ({"rule": "crm", "rate": 0}, "The rate is 0"),
         ({"rule": "crm", "rate": 10**400}, "`rate`: it is no number"),
         ({"rule": "crm", "prefix": "landing/crm/\ud800"}, "half a character"),
-        ({f"{number}" * 9_000: 1 for number in range(99)}, "is no field"),
+        ({f"stranger-{number}" * 30: 1 for number in range(99)}, "is no field"),
         ({"rule": "crm", "prefix": "landing/erp/"}, "nothing of it is below `landing/erp/`"),
         ({"rule": "crm", "prefix": "/crm"}, "names no container"),
         ({"rule": "crm", "prefix": "$logs/x"}, "No rule watches the container"),

@@ -51,7 +51,7 @@ class _Service:
             world.reconciler,
             world.status,
         )
-        self.sweeper = world.sweeper
+        self.sweeper, self.gatherer = world.sweeper, world.gatherer
         self.backfiller = world.backfiller
         self.dispatch_deadline = world.deadline
 

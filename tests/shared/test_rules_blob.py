@@ -47,6 +47,14 @@ async def test_text_comes_with_its_version(rules_blob: RulesBlob, blob: BlobClie
     assert found.version == (await blob.get_blob_properties()).etag.strip('"')
 
 
+async def test_more_than_a_rules_file_is_refused(rules_blob: RulesBlob, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever may write the blob may write five terabytes into it: no instance is to run out of memory by reading."""
+    monkeypatch.setattr("shared.blobs.rules_blob.LONGEST_RULES", 10)
+
+    with pytest.raises(BlobsUnavailable, match="no rules file has"):
+        await rules_blob.read("")
+
+
 async def test_same_version_is_not_read_again(rules_blob: RulesBlob, blob: BlobClient) -> None:
     """An unchanged ETag costs one small request; a changed one brings the new text."""
     first = await rules_blob.read("")

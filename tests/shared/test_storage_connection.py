@@ -26,10 +26,10 @@ def test_connection_string_gives_endpoints_and_key() -> None:
 
 def test_explicit_endpoints_win() -> None:
     """Azurite on its own ports is reached by explicit endpoints."""
-    found = connection({"X": "AccountName=a;AccountKey=k;BlobEndpoint=http://127.0.0.1:1/a/;QueueEndpoint=http://h/q"})
+    found = connection({"X": "AccountName=a;AccountKey=k;BlobEndpoint=http://127.0.0.1:1/a/;QueueEndpoint=https://h/q"})
 
     assert found.blob_endpoint == "http://127.0.0.1:1/a"
-    assert found.queue_endpoint == "http://h/q"
+    assert found.queue_endpoint == "https://h/q"
 
 
 def test_development_storage_is_azurite() -> None:

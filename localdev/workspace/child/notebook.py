@@ -82,9 +82,9 @@ class Notebook:
             import asyncio  # noqa: PLC0415 - it takes as long as all the rest, and few notebooks await
 
             self._runner = self._runner or asyncio.Runner()
-            self._runner.run(eval(code, self._namespace))  # noqa: S307 - running the owner's notebooks is the purpose
+            self._runner.run(eval(code, self._namespace))  # noqa: S307 - running the owner's notebooks is the purpose  # nosec B307
         else:
-            exec(code, self._namespace)  # noqa: S102 - running the owner's notebooks is the purpose
+            exec(code, self._namespace)  # noqa: S102 - running the owner's notebooks is the purpose  # nosec B102
 
 
 def _display(*values: Any) -> None:
