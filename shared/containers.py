@@ -13,6 +13,8 @@ _SPECIAL = ("$root", "$web")
 # by these would feed itself.
 _SYSTEM = ("$logs", "$blobchangefeed")
 _AZURE_PREFIX, OUR_PREFIX = "azure-webjobs-", "landfall-"
+# Where the files of each gathered run are listed; no event and no listing of it ever starts anything.
+MANIFESTS = "landfall-manifests"
 
 
 def is_system_container(name: str) -> bool:
@@ -25,6 +27,11 @@ def keeper_of(name: str) -> str:
     return "Landfall" if name.startswith(OUR_PREFIX) else "Azure"
 
 
+def is_possible(name: str) -> bool:
+    """Tell whether any container can have this name, one that Azure makes by itself included."""
+    return name in (*_SPECIAL, *_SYSTEM) or is_well_formed(name)
+
+
 def is_well_formed(name: str) -> bool:
     """Tell whether a storage account takes it as the name of a container that people create."""
     return len(name) <= 63 and bool(_NAME.fullmatch(name))
@@ -34,7 +41,7 @@ def container_fault(name: str) -> str:
     """Return what is wrong with a container's name in a rule, "" when nothing is."""
     if is_system_container(name):
         return f"{keeper_of(name)} keeps the container {shown(name)} for itself; no rule may watch it."
-    if name in _SPECIAL or is_well_formed(name):
+    if is_possible(name):
         return ""
     return (
         f"{shown(name)} cannot be a container: the first segment names one, "

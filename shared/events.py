@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from shared.containers import is_system_container
+from shared.containers import is_possible, is_system_container
 from shared.model import Arrival, Source, normalised_etag
 
 CREATED = "Microsoft.Storage.BlobCreated"
@@ -26,6 +26,9 @@ DIRECTORY_RENAMED = "Microsoft.Storage.DirectoryRenamed"
 # A deny-list, because an allow-list would silently drop the files of every operation that Azure adds.
 UNCOMMITTED_APIS = frozenset({"CreateFile", "SftpCreate"})
 
+# The most that one delivery holds: https://learn.microsoft.com/azure/event-grid/delivery-and-retry#output-batching
+# A body of a few megabytes would have room for a million lines of log.
+MOST_EVENTS = 5_000
 LONGEST_NAME = 2048  # Blob Storage allows 1,024 characters; twice that is not a blob but an attack on the ledger
 LONGEST_ETAG = 128
 LONGEST_TEXT = 1024  # of what else an event tells; a row of the ledger must hold it
@@ -78,11 +81,15 @@ def read_events(body: str, received_at: datetime) -> Iterator[Arrival | SubtreeM
     except (ValueError, RecursionError) as error:
         yield Ignored(reason=f"the body is not JSON: {type(error).__name__}: {error}")
         return
-    for event in payload if isinstance(payload, list) else [payload]:
+    events = payload if isinstance(payload, list) else [payload]
+    for event in events[:MOST_EVENTS]:
         if isinstance(event, dict):
             yield subtree_from(event, received_at) or arrival_from(event, received_at)
         else:
             yield Ignored(reason=f"an event must be a JSON object, this is a {type(event).__name__}")
+    if len(events) > MOST_EVENTS:
+        reason = f"the body holds {len(events)} events, and a delivery has at most {MOST_EVENTS}: the rest is not read"
+        yield Ignored(reason=f"{reason}, and left to the sweep")
 
 
 def arrival_from(event: Mapping[str, Any], received_at: datetime) -> Arrival | Ignored:
@@ -153,6 +160,8 @@ def _reason_to_refuse(container: str, path: str) -> str:
         return "the subject names no blob"
     if is_system_container(container):
         return "a system container"
+    if not is_possible(container):
+        return "no container can be called so"
     if len(path) > LONGEST_NAME:
         return f"the name has {len(path)} characters, more than any blob's"
     if _is_damaged(container + path):

@@ -12,6 +12,7 @@ from shared import logs
 from shared.backfill.known import BackfillKnown, outcome_of
 from shared.backfill.pace import Pace
 from shared.clock import Clock, Deadline
+from shared.errors import LedgerRefused
 from shared.intake import Intake
 from shared.landing import Landing, Page, still_changing
 from shared.ledger import Backfill, Claim, Claimed
@@ -152,7 +153,11 @@ class PageWork:
             committed_at=tools.backfill.committed_at(current.committed_at),
             event_id=tools.backfill.id,
         )
-        claims = await tools.intake.accept(brought, tools.deadline, only=tools.backfill.rule or None)
+        try:
+            claims = await tools.intake.accept(brought, tools.deadline, only=tools.backfill.rule or None)
+        except LedgerRefused as error:  # which no repetition helps; the backfill would never get past it
+            logs.error("backfill.file_refused", backfill=tools.backfill.id, path=arrival.full_path, reason=error)
+            return ["refused"]
         return [self._outcome(claim) for claim in claims] or ["unmatched"]
 
     def _outcome(self, claim: Claim) -> str:

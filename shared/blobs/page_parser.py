@@ -32,15 +32,17 @@ class Decoded:
 
 def parse_page(body: bytes, account: str, container: str) -> Decoded:
     """Return what a page holds; raises UnreadablePage when it is none."""
-    if b"<!DOCTYPE" in body:  # Blob Storage sends none, and entities of one's own are a way to fill our memory
-        raise UnreadablePage("a document type is no part of a listing")
+    # Blob Storage sends no document type, and entities of one's own are a way to fill our memory. In UTF-16, which is
+    # told by its zero bytes, a parser would still find one.
+    if b"<!DOCTYPE" in body or b"\0" in body:
+        raise UnreadablePage("a document type, or a zero byte, is no part of a listing")
     try:
-        root = ET.fromstring(body)  # noqa: S314 - see above; the storage account is ours, and the SDK parses it so too
+        root = ET.fromstring(body)  # noqa: S314 - see above; the storage account is ours, and the SDK parses it so too  # nosec B314
         blobs = root.find("Blobs")
         if root.tag != "EnumerationResults" or blobs is None:
             raise UnreadablePage(f"<{root.tag}> is no listing")
         found = [_arrival(blob, account, container) for blob in blobs.iterfind("Blob") if _is_current(blob)]
-    except (ET.ParseError, ValueError, binascii.Error) as error:
+    except (ET.ParseError, ValueError, OverflowError, binascii.Error) as error:
         raise UnreadablePage(str(error)) from error
     return Decoded(
         arrivals=tuple(arrival for arrival in found if arrival is not None),
@@ -70,7 +72,6 @@ def _arrival(blob: ET.Element, account: str, container: str) -> Arrival | None:
     etag = properties.findtext("Etag") if properties is not None else None
     if properties is None or not etag:
         return None
-    size = properties.findtext("Content-Length")
     return Arrival(
         account=account,
         container=container,
@@ -78,7 +79,7 @@ def _arrival(blob: ET.Element, account: str, container: str) -> Arrival | None:
         version=normalised_etag(etag),
         committed_at=_time(properties.findtext("Last-Modified")),
         source=Source.SWEEP,
-        size=int(size) if size else None,
+        size=_size(properties.findtext("Content-Length")),
         md5=_md5(properties.findtext("Content-MD5")),
         content_type=properties.findtext("Content-Type") or None,
         blob_type=properties.findtext("BlobType") or None,
@@ -96,7 +97,15 @@ def _name(blob: ET.Element) -> str:
 def _time(text: str | None) -> datetime:
     if not text:
         raise UnreadablePage("a blob has no time")
-    return parsedate_to_datetime(text).astimezone(UTC)
+    time = parsedate_to_datetime(text)
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def _size(text: str | None) -> int | None:
+    size = int(text) if text else None
+    if size is not None and not 0 <= size < 2**63:
+        raise UnreadablePage("a blob has a size that none can have")
+    return size
 
 
 def _md5(text: str | None) -> str | None:

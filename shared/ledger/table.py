@@ -66,7 +66,8 @@ class Table(Protocol):
         """Apply all operations or none; return the new ETag of each row written, by its key.
 
         Raises LedgerConflict when an operation's condition does not hold (nothing was applied), LedgerUnavailable
-        when there is no answer (it may have been applied). At most 100 operations, each on a row of its own.
+        when there is no answer (it may have been applied), LedgerRefused for a row that is too long. At most 100
+        operations, each on a row of its own.
         """
 
     async def read(self, partition: str, key: str) -> Row | None:

@@ -5,6 +5,7 @@ https://docs.databricks.com/api/azure/workspace/jobs/runnow
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,10 @@ KINDS = (*MAPPING_KINDS, *LIST_KINDS, *LITERAL_KINDS)
 
 # Bytes of {"notebook_params": {...}} that run-now takes, the key included; other kinds have no limit that is told.
 SIZE_LIMIT = 10_000
+# UTF-16 units of all fields together, so that a row of the ledger takes them, in a request of some hundred more:
+# one property holds 32,768. What is longer could not be claimed, and its event would come again for a day.
+# https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model
+MOST_UNITS = 30_000
 LIMITED_KINDS = frozenset({"notebook_params", "jar_params", "python_params"})
 # "Using non-ASCII characters returns an error", says the reference of this kind and of no other that is here.
 _ASCII_KINDS = frozenset({"python_params"})
@@ -73,7 +78,20 @@ def problem(fields: Mapping[str, Any]) -> str:
         for place, text in text_leaves(kind, value):
             if says := _unusable(kind, text):
                 return f"the parameter {shown(place)} {says}"
+    if not is_storable(fields):
+        longest = max(fields, key=lambda kind: _units(fields[kind]))
+        return f"{_longest(longest, fields[longest])} is among more than the {MOST_UNITS:,} characters that a row holds"
     return ""
+
+
+def is_storable(fields: Mapping[str, Any]) -> bool:
+    """Tell whether a row of the ledger has room for rendered fields."""
+    return _units(fields) <= MOST_UNITS
+
+
+def _units(value: object) -> int:
+    """Return how long a value is in the ledger, in UTF-16 units."""
+    return len(json.dumps(value, ensure_ascii=False).encode("utf-16-le", "surrogatepass")) // 2
 
 
 def least_size(kind: str, value: Value) -> int:

@@ -25,7 +25,7 @@ OUTCOMES: dict[str, tuple[str, str, str | None] | str] = {
     "ce_snake_case_data": "the subject names no blob",
     "deadletter_eg_BlobCreated": ("deadletter", "myBlobFile.txt", "0x8D83FACDC0C3402"),
     "eg_AsyncOperationInitiated": "no new file: Microsoft.Storage.AsyncOperationInitiated",
-    "eg_BlobCreated_CopyBlob": ("<container-name>", "<blob-name>", "0x8D9595DCA505BDF"),
+    "eg_BlobCreated_CopyBlob": "no container can be called so",
     "eg_BlobCreated_PutBlob_zero_length": ("deadletter", "myBlobFile.txt", "0x8D83FACDC0C3402"),
     "eg_BlobCreated_PutBlockList": ("test-container", "new-file.txt", "0x8D4BCC2E4835CD0"),
     "eg_BlobDeleted_DeleteBlob": "no new file: Microsoft.Storage.BlobDeleted",
