@@ -12,7 +12,7 @@ from azure.storage.queue import TextBase64EncodePolicy
 from azure.storage.queue.aio import QueueClient
 
 from shared.errors import QueueUnavailable
-from shared.storage_answers import told
+from shared.storage_answers import UNREADABLE, UNREADABLE_HINT, told
 from shared.storage_connection import StorageConnection
 from shared.together import all_done
 
@@ -33,6 +33,7 @@ _RETRIES: dict[str, Any] = {
     "retry_total": 2,
     "connection_timeout": 5,
     "read_timeout": 10,
+    "permit_redirects": False,  # see blobs/connecting
 }
 _HINT = "Check the storage account of AzureWebJobsStorage and our role on its queues (Storage Queue Data Contributor)."
 
@@ -96,3 +97,6 @@ def _translated(action: str) -> Iterator[None]:
         raise QueueUnavailable(f"Could not {action}: {told('Queue Storage', error)}.", hint=_HINT) from error
     except (AzureError, OSError) as error:  # a time-out is an OSError
         raise QueueUnavailable(f"Could not {action}: {type(error).__name__}.", hint=_HINT) from error
+    except UNREADABLE as error:
+        message = f"Could not {action}: the answer cannot be read ({type(error).__name__})."
+        raise QueueUnavailable(message, hint=UNREADABLE_HINT) from error

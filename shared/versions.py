@@ -23,6 +23,8 @@ class Head:
     size: int | None = None
     md5: str | None = None
     sequencer: str | None = None
+    owner: str = ""  # the version that was to run for the path, where this one was only touched or ignored
+    never_ran: bool = False  # that version was not there when it was to run, and nothing has run since; not stored
     etag: str = ""  # the row's ETag; "" before it is written
 
     @classmethod
@@ -53,8 +55,11 @@ SAME_TIME = timedelta(seconds=5)
 def compare(head: Head, arrival: Arrival) -> Comparison:
     """Compare an arrival of an unknown version with the head of its path; in doubt it is new, so that it runs.
 
-    A sweep's arrival is never older: a listing shows what is there now.
+    A sweep's arrival is never older: a listing shows what is there now. Nor is that of an event which told no version:
+    its version is the one that is there, however old the event is.
     """
+    if arrival.is_there:
+        return Comparison.NEW
     if arrival.source is Source.EVENT:
         return Comparison.OLDER if _is_older(head, arrival) else Comparison.NEW
     if head.size is not None and head.size != arrival.size:

@@ -9,7 +9,7 @@ from typing import Any
 from azure.core.exceptions import AzureError, HttpResponseError
 
 from shared.errors import BlobsUnavailable
-from shared.storage_answers import told
+from shared.storage_answers import UNREADABLE, UNREADABLE_HINT, told
 
 # The SDK's own default waits 15 s before it tries again, longer than Event Grid lets us take for all.
 RETRIES: dict[str, Any] = {
@@ -19,6 +19,7 @@ RETRIES: dict[str, Any] = {
     "retry_total": 2,
     "connection_timeout": 5,
     "read_timeout": 30,
+    "permit_redirects": False,  # Blob Storage never redirects, and our identity is not for whoever does
 }
 _HINT = "Check the storage account of LANDING_STORAGE (or AzureWebJobsStorage) and our role on its blobs."
 
@@ -32,3 +33,6 @@ def translated(action: str) -> Iterator[None]:
         raise BlobsUnavailable(f"Could not {action}: {told('Blob Storage', error)}.", hint=_HINT) from error
     except (AzureError, OSError) as error:  # a time-out is an OSError
         raise BlobsUnavailable(f"Could not {action}: {type(error).__name__}.", hint=_HINT) from error
+    except UNREADABLE as error:
+        message = f"Could not {action}: the answer cannot be read ({type(error).__name__})."
+        raise BlobsUnavailable(message, hint=UNREADABLE_HINT) from error

@@ -21,9 +21,10 @@ from azure.core.exceptions import (
 from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableClient
 
-from shared.errors import LedgerConflict, LedgerUnavailable
+from shared.errors import LedgerConflict, LedgerRefused, LedgerUnavailable
 from shared.ledger.table import Create, Delete, Operation, Put, Replace, Row
 from shared.ledger.table_pages import TablePages, row_from
+from shared.storage_answers import UNREADABLE, UNREADABLE_HINT
 from shared.storage_connection import StorageConnection
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _NOT_FOUND = 404
 _CONFLICTS = (_NOT_FOUND, 409, 412)
+_REFUSALS = (400, 413)  # of what a row says, such as a property of more than 64 KiB
 _HINT = "Check the storage account of LEDGER_STORAGE (or AzureWebJobsStorage) and our role on its tables."
 
 
@@ -53,11 +55,11 @@ class AzureTable:
                     raise
                 await self._create()
                 answers = await self._client.submit_transaction(batch)
-        return {
-            operation.key: str(answer["etag"])
-            for operation, answer in zip(operations, answers, strict=True)
-            if "etag" in answer
-        }
+            return {
+                operation.key: str(answer["etag"])
+                for operation, answer in zip(operations, answers, strict=True)
+                if not isinstance(operation, Delete)
+            }
 
     async def read(self, partition: str, key: str) -> Row | None:
         """Return one row, or None; see Table."""
@@ -119,8 +121,19 @@ def open_table(connection: StorageConnection, table: str, credential: AsyncToken
         retry_backoff_factor=0.2,
         connection_timeout=3,
         read_timeout=6,
+        raw_response_hook=_without_retry_after,
+        permit_redirects=False,  # the SDK would sign the request anew for wherever it is sent
     )
     return AzureTable(client)
+
+
+def _without_retry_after(response: Any) -> None:
+    """Let our own pauses count: the SDK sleeps as long as an answer says, be it years, and raises at what is no time.
+
+    https://github.com/Azure/azure-sdk-for-python/blob/main/sdk/core/azure-core/azure/core/pipeline/policies/_retry_async.py
+    """
+    for name in ("Retry-After", "retry-after-ms", "x-ms-retry-after-ms"):
+        response.http_response.headers.pop(name, None)
 
 
 def _operation(partition: str, operation: Operation) -> tuple[Any, ...]:
@@ -151,6 +164,13 @@ def _translated(action: str) -> Iterator[None]:
     except HttpResponseError as error:
         if error.status_code in _CONFLICTS and not _is_missing_table(error):
             raise LedgerConflict(f"The ledger's rows changed meanwhile: {error.message[:200]}") from error
+        if error.status_code in _REFUSALS:
+            code = getattr(error, "error_code", None) or "no code"
+            told = f"HTTP {error.status_code} {getattr(code, 'value', code)}"
+            raise LedgerRefused(f"Could not {action} the ledger: {told}.") from error
         raise LedgerUnavailable(f"Could not {action} the ledger: HTTP {error.status_code}.", hint=_HINT) from error
     except (AzureError, OSError) as error:  # a time-out is an OSError
         raise LedgerUnavailable(f"Could not {action} the ledger: {type(error).__name__}.", hint=_HINT) from error
+    except UNREADABLE as error:
+        message = f"Could not {action} the ledger: the answer cannot be read ({type(error).__name__})."
+        raise LedgerUnavailable(message, hint=UNREADABLE_HINT) from error

@@ -129,7 +129,7 @@ class Rounds:
     async def forget_former(self, round_: Round) -> None:
         """Delete the shards of all rounds of its kind that are older than this one. Safe to repeat, however late."""
         rows = self._table.range(_partition(round_.kind), "", round_.id, columns=())
-        await self._forget(round_.kind, {row.key.partition("|")[0] async for row in rows})
+        await self._forget(round_.kind, sorted({row.key.partition("|")[0] async for row in rows}))
 
     async def _forget(self, kind: str, ids: Iterable[str]) -> None:
         for round_id in ids:
