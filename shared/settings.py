@@ -7,16 +7,18 @@ held against it by tests.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
+from shared.addresses import is_loopback
 from shared.errors import SettingsError
+from shared.redaction import redacted
 from shared.secret import Secret
 from shared.setting_reader import SettingReader
-from shared.storage_connection import StorageConnection
+from shared.storage_connection import EMULATOR_KEY, StorageConnection
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ SETTINGS = (
     Setting("RULES_FILE", "rules.yaml"),
     Setting("RULES_URL", "", secret=True),
     Setting("RULES_REFRESH", "30s"),
+    Setting("DISPATCH", "on"),
+    Setting("MOST_RUNS_PER_HOUR", "10000"),
     Setting("DISPATCH_BUDGET", "10s"),
     Setting("DISPATCH_LEASE", "60s"),
     Setting("RECONCILE_SCHEDULE", "0 * * * * *"),
@@ -63,10 +67,19 @@ SETTINGS = (
     Setting("SETTLE_INTERVAL", "30s"),
 )
 
+# Others put these beside ours: the key to the managed identity's endpoint, and the password of a certificate.
+_SECRETS_OF_OTHERS = ("IDENTITY_HEADER", "MSI_SECRET", "AZURE_CLIENT_CERTIFICATE_PASSWORD")
+_SECRET_PARTS = frozenset({"AccountKey", "SharedAccessSignature", "sig"})
 _DEFAULTS = {setting.name: setting.default for setting in SETTINGS}
 # Of a queue's 63 characters the host takes seven for `-poison`:
 # https://learn.microsoft.com/rest/api/storageservices/naming-queues-and-metadata
 _QUEUE_NAME = re.compile(r"(?=.{3,56}$)[a-z0-9]+(?:-[a-z0-9]+)*")
+_ON_OR_OFF = re.compile("on|off")
+# https://learn.microsoft.com/azure/storage/common/storage-account-overview#storage-account-endpoints
+_BLOB_HOST = re.compile(
+    r"[a-z0-9]{3,24}(?:-secondary)?(?:\.z[0-9]{1,2})?\.blob\."
+    r"(?:core\.windows\.net|storage\.azure\.net|core\.chinacloudapi\.cn|core\.usgovcloudapi\.net)"
+)
 _TABLE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{2,62}")
 # run-now is given up after at most 20 s (shared/jobs); a lease that ends earlier invites a needless second sender.
 SHORTEST_LEASE = timedelta(seconds=25)
@@ -114,6 +127,8 @@ class Settings:
     rules_file: str
     rules_url: Secret  # may hold a shared access signature
     rules_refresh: timedelta
+    dispatch_is_on: bool  # off: files are claimed, and nothing is started
+    most_runs_per_hour: int  # of all rules together; 0: no limit
     dispatch_budget: timedelta
     dispatch_lease: timedelta
     reconcile_budget: timedelta
@@ -144,6 +159,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         rules_file=reader.text("RULES_FILE"),
         rules_url=reader.blob_url("RULES_URL"),
         rules_refresh=reader.duration("RULES_REFRESH"),
+        dispatch_is_on=reader.matching("DISPATCH", _ON_OR_OFF, "on or off") == "on",
+        most_runs_per_hour=reader.count("MOST_RUNS_PER_HOUR"),
         dispatch_budget=reader.duration("DISPATCH_BUDGET"),
         dispatch_lease=reader.duration("DISPATCH_LEASE", shortest=SHORTEST_LEASE),
         reconcile_budget=reader.duration("RECONCILE_BUDGET"),
@@ -168,14 +185,40 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     return settings
 
 
+def secret_texts(environment: Mapping[str, str]) -> Iterator[str]:
+    """Yield every secret that an environment holds, whether its settings are well formed or not.
+
+    Of connection strings and of addresses that is the whole and its secret part. Azurite's key is none.
+    """
+    names = (*(setting.name for setting in SETTINGS if setting.secret), *_SECRETS_OF_OTHERS)
+    for text in filter(None, (environment.get(name, "").strip() for name in names)):
+        parts = [part.partition("=") for part in re.split("[;&?]", text)]
+        secrets = {value for name, _, value in parts if name.strip() in _SECRET_PARTS}
+        if EMULATOR_KEY in secrets or text.startswith("UseDevelopmentStorage"):
+            continue
+        yield text
+        yield from secrets | {unquote(secret) for secret in secrets}
+
+
 def _check_together(settings: Settings, reader: SettingReader) -> None:
     if settings.databricks.rate_percent == 0:
         reader.fault("DATABRICKS_RATE_PERCENT must be at least 1, or nothing could be asked.")
     if settings.reconcile_look_back <= settings.reconcile_grace:
         reader.fault("RECONCILE_LOOK_BACK must be longer than RECONCILE_GRACE, or the sweep looks at nothing.")
+    if not _may_see_our_identity(settings):
+        reader.fault("RULES_URL has no signature, and its host is not Azure Blob Storage: it would see our token.")
     # What is pruned is unknown again: a file that the sweep still looks at would run a second time.
     if settings.retention < 2 * settings.reconcile_look_back:
         reader.fault("LEDGER_RETENTION must be at least twice RECONCILE_LOOK_BACK: the sweep needs what it compares.")
+
+
+def _may_see_our_identity(settings: Settings) -> bool:
+    """Tell whether the rules' address may be asked as us; a signature asks as itself, and Azure's hosts are safe."""
+    address = urlsplit(settings.rules_url.reveal())
+    if not address.netloc or "sig=" in address.query or is_loopback(address):
+        return True
+    ours = settings.rules_url.reveal().startswith(f"{settings.landing.blob_endpoint}/")
+    return ours or bool(_BLOB_HOST.fullmatch(address.hostname or ""))
 
 
 def _databricks(reader: SettingReader) -> DatabricksSettings:
@@ -183,7 +226,7 @@ def _databricks(reader: SettingReader) -> DatabricksSettings:
         host=reader.host("DATABRICKS_HOST"),
         auth_type=_auth_type(reader),
         api_version=reader.matching("DATABRICKS_API_VERSION", re.compile(r"2\.[12]"), "2.1 or 2.2"),
-        token=reader.secret("DATABRICKS_TOKEN"),
+        token=reader.token("DATABRICKS_TOKEN"),
         client_id=reader.text("DATABRICKS_CLIENT_ID"),
         client_secret=reader.secret("DATABRICKS_CLIENT_SECRET"),
         azure_tenant_id=reader.text("AZURE_TENANT_ID"),
@@ -209,7 +252,7 @@ def _auth_type(reader: SettingReader) -> AuthType:
                 return auth_type
         return AuthType.AZURE_MSI if reader.has("IDENTITY_ENDPOINT") else AuthType.AZURE_CLI
     if asked not in list(AuthType):
-        reader.fault(f"DATABRICKS_AUTH_TYPE is {asked!r}; it must be one of {', '.join(AuthType)}.")
+        reader.fault(f"DATABRICKS_AUTH_TYPE is {redacted(asked)[:80]!r}; it must be one of {', '.join(AuthType)}.")
         return AuthType.PAT
     auth_type = AuthType(asked)
     for name in _NEEDS.get(auth_type, ()):

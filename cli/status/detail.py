@@ -52,6 +52,11 @@ def _open(found: Status, counts: Counts) -> Iterator[tuple[str, object]]:
         if state in OPEN_STATES:
             yield state.value, counts.states[state]
     yield "oldest", f"{ago(counts.oldest_open, found.at)} old" if counts.oldest_open else None
+    if counts.next_in_line:
+        yield (
+            "held back by a limit",
+            f"{counts.held_back:,}, the first of them until {stamp(counts.next_in_line)}",
+        )
 
 
 def _closed(counts: Counts) -> Iterator[tuple[str, object]]:

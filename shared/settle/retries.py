@@ -17,6 +17,7 @@ from shared.errors import JobMissing, JobsError, JobsRefused
 from shared.model import Entry, Run
 from shared.rule_book import RuleBook
 from shared.rules import FailureAction, OnFailure
+from shared.settings import Settings
 from shared.settle.failure_codes import may_pass
 from shared.settle.recorder import LONGEST_REASON, Recorder, wait_before
 from shared.settle.runs import CountedRuns
@@ -30,8 +31,11 @@ MOST_REFUSALS = 2
 class Retries:
     """Gives a failed run another chance where its rule says so and the failure may pass."""
 
-    def __init__(self, rule_book: RuleBook, runs: CountedRuns, recorder: Recorder, clock: Clock) -> None:
+    def __init__(
+        self, rule_book: RuleBook, runs: CountedRuns, recorder: Recorder, clock: Clock, settings: Settings
+    ) -> None:
         self._rule_book = rule_book
+        self._is_on = settings.dispatch_is_on
         self._runs = runs
         self._recorder = recorder
         self._clock = clock
@@ -81,6 +85,8 @@ class Retries:
             return f"; not repaired: {entry.reason}"
         if entry.due_at is not None and entry.due_at > self._clock.now():
             return entry  # a notification, or an overlapping pass, does not shorten the wait
+        if not self._is_on:
+            return await self._recorder.look_later(entry)
         try:
             repair_id = await self._runs.repair_run(run.run_id, entry.request, entry.repair_id or None, deadline)
         except (JobsRefused, JobMissing) as error:

@@ -39,7 +39,7 @@ class Settler:
         self._runs = CountedRuns(runs)
         self._clock = clock
         self._recorder = Recorder(entries, clock, settings)
-        self._retries = Retries(rule_book, self._runs, self._recorder, clock)
+        self._retries = Retries(rule_book, self._runs, self._recorder, clock, settings)
 
     async def settle_due(self, markers: Sequence[Marker], deadline: Deadline) -> Counter[str]:
         """Settle the due entries that have a run, fairly between rules; return how many ended in which state.

@@ -57,6 +57,8 @@ class Counts:
         self.duplicates = 0
         self.backfilled = 0
         self.oldest_open: datetime | None = None
+        self.held_back = 0
+        self.next_in_line: datetime | None = None
         self.missed_events = {name: MissedEvents(at - length) for name, length in WINDOWS.items()}
         self.lags = {Source.EVENT: Lags(), Source.SWEEP: Lags()}
 
@@ -64,6 +66,9 @@ class Counts:
         """Count an open entry."""
         self.states[marker.state.value] += 1
         self._see_open(marker.claimed_at)
+        if marker.is_held_back:
+            self.held_back += 1
+            self._see_in_line(marker.due_at)
 
     def add(self, indexed: Indexed) -> None:
         """Count an entry as its time index tells it; open ones are counted by their markers."""
@@ -90,6 +95,9 @@ class Counts:
         self.backfilled += other.backfilled
         if other.oldest_open is not None:
             self._see_open(other.oldest_open)
+        self.held_back += other.held_back
+        if other.next_in_line is not None:
+            self._see_in_line(other.next_in_line)
         for name, window in other.missed_events.items():
             self.missed_events[name].absorb(window)
         for source, lags in other.lags.items():
@@ -106,6 +114,8 @@ class Counts:
             "missed_events": {name: window.as_json() for name, window in self.missed_events.items()},
             "lag_seconds": {source.value: lags.summary().as_json() for source, lags in self.lags.items()},
             "oldest_open": self.oldest_open.isoformat(timespec="milliseconds") if self.oldest_open else None,
+            "held_back": self.held_back,
+            "next_in_line": self.next_in_line.isoformat(timespec="milliseconds") if self.next_in_line else None,
         }
 
     def _add_outcome(self, outcome: str) -> None:
@@ -114,6 +124,9 @@ class Counts:
         elif outcome != "open":
             self.states[State.SETTLED.value] += 1
             self.results[outcome] += 1
+
+    def _see_in_line(self, due_at: datetime) -> None:
+        self.next_in_line = min(self.next_in_line or due_at, due_at)
 
     def _see_open(self, claimed_at: datetime) -> None:
         self.oldest_open = min(self.oldest_open or claimed_at, claimed_at)

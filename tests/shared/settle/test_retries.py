@@ -53,6 +53,26 @@ def fail(world: World, run_id: int = 101, state: str = PASSING_END) -> None:
     world.databricks.end(run_id, Verdict.FAILED, state)
 
 
+async def test_dispatch_off_repairs_nothing() -> None:
+    """The kill switch stops repairs too; on again, the one that was decided on takes place."""
+    world = World(REPAIR)
+    await world.drop("landing/crm/a.csv")
+    fail(world)
+    off = World(REPAIR, DISPATCH="off").settings
+    on, world.settings = world.settings, off
+    world.restart(REPAIR)
+    for _ in range(30):
+        await passed(world, 10)
+    assert world.databricks.repairs == []
+
+    world.settings = on
+    world.restart(REPAIR)
+    entry = await passed(world, 10)
+
+    assert len(world.databricks.repairs) == 1
+    assert entry.state is State.SUBMITTED
+
+
 async def test_failure_is_recorded_by_default() -> None:
     """Without a policy nothing is started that nobody asked for."""
     world = await started(RECORD)

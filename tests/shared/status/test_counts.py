@@ -63,7 +63,7 @@ def counted(found: list[Indexed], window: timedelta) -> Counts:
 
 def is_arrival(row: Indexed) -> bool:
     """Tell, by its definition in docs/operations.md, whether a row says something of how events arrive."""
-    return row.source != "backfill" and row.outcome not in {"touched", "superseded"}
+    return row.source not in {"backfill", "gather"} and row.outcome not in {"touched", "superseded"}
 
 
 @given(st.lists(rows()), LENGTHS)
