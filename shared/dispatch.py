@@ -29,6 +29,7 @@ from shared.job_directory import JobDirectory
 from shared.jobs import frozen_body
 from shared.landing import Landing, with_md5
 from shared.ledger import Entries
+from shared.limits import Limiter, Line, Permit
 from shared.lost_runs import RunLister, can_be_found, find_lost_run
 from shared.model import Arrival, Entry, RunRequest, State, run_token
 from shared.settings import Settings
@@ -65,6 +66,7 @@ class Dispatcher:
         breakers: Breakers,
         landing: Landing,
         holds: Holds,
+        limiter: Limiter,
         clock: Clock,
         settings: Settings,
         randomness: random.Random,
@@ -75,6 +77,8 @@ class Dispatcher:
         self._breakers = breakers
         self._landing = landing
         self._holds = holds
+        self._limiter = limiter
+        self._line = Line(limiter, clock)
         self._clock = clock
         self._settings = settings
         self._randomness = randomness
@@ -83,12 +87,14 @@ class Dispatcher:
         """Return a new entry as it is best claimed; asks nobody and writes nothing.
 
         That is leased with its request frozen, so that run-now may follow at once and the claim is the only round
-        trip before it. Otherwise PENDING: due later when its rule is held back, due now when its job or its blob must
-        be looked up first, for a claim waits for nobody.
+        trip before it. Otherwise PENDING: due later when its rule's breaker has tripped, due now when its job or its
+        blob must be looked up first, for a claim waits for nobody. HELD where a limit is reached.
         """
         holding = self._breakers.holding(entry.rule)
         if holding:
             return entry.evolve(due_at=holding.until, reason=holding.reason)
+        if self._limiter.is_closed(entry.rule):
+            return self._line.new(entry)
         job_id = self._directory.known(entry.job)
         if job_id is None or deadline.remaining() < LEAST_SECONDS or self._may_have_changed(entry):
             return entry
@@ -99,30 +105,63 @@ class Dispatcher:
 
         Safe to repeat and to run twice at once: one of the two takes the lease. Never raises what it expects.
         """
+        if entry.is_gathering:
+            return entry  # its batch starts, and not it
         if self._breakers.holding(entry.rule) or deadline.remaining() < LEAST_SECONDS:
             return entry
         if entry.first_sent_at and self._clock.now() - entry.first_sent_at >= BLIND_REPETITION:
             return await self._look_up(entry, deadline)
+        if self._limiter.is_closed(entry.rule, waited=entry.is_held_back):
+            return await self._hold_back(entry)
         if entry.state is State.HELD or self._may_have_changed(entry):
             return await self._release(entry, deadline)
         return await self._send_again(entry, deadline)
 
     async def send(self, entry: Entry, deadline: Deadline) -> Entry:
-        """Send the frozen request of an entry that we hold the lease of, and write down what came of it.
+        """Send the frozen request of an entry that was claimed with the lease, and write down what came of it.
 
-        Never raises: what cannot be written is repaired when the lease ends.
+        Where a limit is reached meanwhile it is held back as if it had never been leased. Never raises: what cannot be
+        written is repaired when the lease ends.
         """
+        try:
+            permit = await self._limiter.permit(entry.rule)
+        except LandfallError as error:
+            return _unrecorded(entry, error)
+        if permit is None:
+            return await self._hold_back(entry, state=State.HELD, request=None, first_sent_at=None)
+        return await self._send(entry, permit, deadline)
+
+    async def _send(self, entry: Entry, permit: Permit, deadline: Deadline) -> Entry:
         if entry.request is None:
             raise ValueError(f"entry {entry.key} has no frozen request")
-        budget = Deadline(self._clock, min(deadline.remaining(), self._settings.dispatch_budget.total_seconds()))
+        budget = self._time_for(permit, deadline)
+        if permit.until is not None and budget.passed():
+            return entry  # the ledger took too long; the end of the lease repairs it
         learning = asyncio.create_task(with_md5(self._landing, entry.arrival))
         try:
             run_id = await self._jobs.run_now(entry.request, budget)
             return await self._submitted(entry, run_id, await learning)
         except JobsError as error:
+            if isinstance(error, JobsBusy):  # of all answers the one that means that nothing was started before either
+                self._limiter.give_back(permit)
             return await self._unstarted(entry, error)
         finally:
             learning.cancel()
+
+    def _time_for(self, permit: Permit, deadline: Deadline) -> Deadline:
+        """Return the time for one request: no longer than its permit, which counts for the time that it is good for."""
+        seconds = min(deadline.remaining(), self._settings.dispatch_budget.total_seconds())
+        if permit.until is not None:
+            seconds = min(seconds, (permit.until - self._clock.now()).total_seconds())
+        return Deadline(self._clock, seconds)
+
+    async def _hold_back(self, entry: Entry, **changes: object) -> Entry:
+        """Put an entry into the line of what stops its rule; nothing is written where it stands there already."""
+        try:
+            placed = await self._line.changes(entry)
+        except LandfallError as error:
+            return _unrecorded(entry, error)
+        return await self._recorded(entry, **{**placed, **changes}) if placed else entry
 
     def _may_have_changed(self, entry: Entry) -> bool:
         return may_have_changed(entry, self._clock.now(), self._settings.reconcile_grace)
@@ -199,15 +238,20 @@ class Dispatcher:
 
     async def _send_again(self, entry: Entry, deadline: Deadline, **changes: object) -> Entry:
         try:
-            leased = self._leased(entry, await self._job_id(entry, deadline)).evolve(**changes)
-            leased = await self._entries.write(entry, leased)
-        except LedgerConflict:
-            return entry  # somebody else has it
-        except LedgerError as error:
-            return _unrecorded(entry, error)
+            job_id = await self._job_id(entry, deadline)
+            permit = await self._limiter.permit(entry.rule, waited=entry.is_held_back)
         except JobsError as error:
             return await self._unstarted(entry, error)
-        return await self.send(leased, deadline)
+        except LandfallError as error:
+            return _unrecorded(entry, error)
+        if permit is None:
+            return await self._hold_back(entry)
+        try:
+            leased = await self._entries.write(entry, self._leased(entry, job_id).evolve(**changes))
+        except LedgerError as error:
+            self._limiter.give_back(permit)
+            return entry if isinstance(error, LedgerConflict) else _unrecorded(entry, error)  # somebody else has it
+        return await self._send(leased, permit, deadline)
 
     async def _release(self, entry: Entry, deadline: Deadline) -> Entry:
         """Start an entry that had to wait, or close it when its file has not waited for it.
@@ -266,6 +310,6 @@ def _remark(entry: Entry) -> str:
     return RUNS_REPLACED if entry.reason.startswith(RUNS_REPLACED) else ""
 
 
-def _unrecorded(entry: Entry, error: LedgerError) -> Entry:
+def _unrecorded(entry: Entry, error: LandfallError) -> Entry:
     logs.warning("entry.unrecorded", reason=error, **entry.log_fields())
     return entry

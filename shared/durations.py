@@ -16,3 +16,10 @@ def parse_duration(text: str) -> timedelta:
     if not found:
         raise ValueError("it must be a number and a unit, such as 90s, 5m, 48h or 7d")
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def written_duration(length: timedelta) -> str:
+    """Return a length of time as people write it, in the largest unit that leaves no rest."""
+    seconds = round(length.total_seconds())
+    units = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
+    return next(f"{seconds // size}{letter}" for size, letter in units if seconds % size == 0)

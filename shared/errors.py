@@ -8,6 +8,11 @@ LandfallError
  + LedgerError             the ledger
  |  · LedgerUnavailable    the write may or may not have happened; repeat the step later
  |  · LedgerConflict       somebody else moved the entry first; read it again
+ |  · LedgerRefused        this very row cannot be written; others can
+ |  · LedgerDamaged        a row is none that Landfall writes; a person must mend it
+ |  · RequestTooLarge      more than any request has to say
+ |  · RequestForeign       a page of another site sent it, and not the person
+ + Unexpected              a defect of ours; the log says where
  + BlobsUnavailable        Blob Storage did not answer; repeat later
  + QueueUnavailable        Queue Storage did not answer; repeat later
  + JobsError               Databricks
@@ -78,6 +83,18 @@ class RequestError(LandfallError):
         super().__init__(" ".join(self.faults), hint=hint)
 
 
+class RequestTooLarge(RequestError):
+    """The request's body is longer than any request has to be."""
+
+
+class RequestForeign(RequestError):
+    """A browser sent the request for a page of another site."""
+
+
+class Unexpected(LandfallError):
+    """Something failed that should not: a defect of ours. The message names its kind, and the log its place."""
+
+
 class LedgerError(LandfallError):
     """The ledger could not do what was asked."""
 
@@ -88,6 +105,14 @@ class LedgerUnavailable(LedgerError):
 
 class LedgerConflict(LedgerError):
     """Somebody else changed a row first: read it again and decide anew."""
+
+
+class LedgerRefused(LedgerError):
+    """The ledger does not take this very row: nothing was written, and a repetition cannot help. Others go on."""
+
+
+class LedgerDamaged(LedgerError):
+    """A row of the ledger cannot be read: somebody else than Landfall has written it."""
 
 
 class BlobsUnavailable(LandfallError):

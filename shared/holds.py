@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from shared.containers import MANIFESTS
 from shared.landing import COPYING, NO_FILE, Landing, is_directory
 from shared.model import Arrival, Entry, Result, Source
 from shared.rule_book import RuleBook
@@ -25,6 +26,7 @@ class Finding:
     result: Result | None = None
     is_unfinished: bool = False
     reason: str = ""
+    arrival: Arrival | None = None  # the file as it is, where it is there
 
 
 def may_have_changed(entry: Entry, now: datetime, grace: timedelta) -> bool:
@@ -35,7 +37,7 @@ def may_have_changed(entry: Entry, now: datetime, grace: timedelta) -> bool:
     a request was sent, because its repetition must be the same (rule R2), and not where its own run may have moved
     the file away before it failed. What a replay has opened again, and what never ran, has waited whatever its age.
     """
-    if entry.first_sent_at is not None or entry.retries:
+    if entry.first_sent_at is not None or entry.retries or is_manifest(entry.arrival):
         return False
     if entry.generation > 1:
         return True
@@ -47,6 +49,11 @@ def may_have_changed(entry: Entry, now: datetime, grace: timedelta) -> bool:
     return arrival.source is Source.BACKFILL or now - entry.claimed_at > grace
 
 
+def is_manifest(arrival: Arrival) -> bool:
+    """Tell whether an arrival is a batch of files: its manifest never changes, and its version is no ETag."""
+    return arrival.container == MANIFESTS
+
+
 class Holds:
     """Decides about entries whose file may have changed."""
 
@@ -54,12 +61,14 @@ class Holds:
         self._landing = landing
         self._rule_book = rule_book
 
-    async def look(self, entry: Entry) -> Finding:
+    async def look(self, entry: Entry) -> Finding:  # noqa: PLR0911 - one for each thing that may have happened
         """Look an entry's blob up and return what that means for the entry.
 
         A newer version has an entry of its own, by its event or by the sweep, which starts the job once for what is
         there. Raises BlobsUnavailable, or RulesError while there are no rules at all.
         """
+        if is_manifest(entry.arrival):
+            return Finding()
         found = await self._landing.identify(entry.arrival)
         if found is None:
             return Finding(result=Result.VANISHED, reason=GONE)
@@ -68,7 +77,7 @@ class Holds:
         if found.version == entry.arrival.version:
             # Another's lease is no reason to wait: what was announced is committed.
             is_copying = found.unfinished == COPYING
-            return Finding(is_unfinished=is_copying, reason=COPYING if is_copying else "")
+            return Finding(is_unfinished=is_copying, reason=COPYING if is_copying else "", arrival=found)
         if _is_only_touched(entry.arrival, found):
             return Finding()
         rule = (await self._rule_book.current()).by_ledger_name(entry.rule)

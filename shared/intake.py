@@ -63,12 +63,12 @@ class Intake:
     async def receive(self, body: str, deadline: Deadline) -> list[Claim]:
         """Take in an Event Grid payload: every event ends as claims or as one log line saying why not (rule R7).
 
-        A renamed directory's files are claimed later; that they will be is written down. Raises the first LedgerError
-        or BlobsUnavailable after all events have been tried: then Event Grid delivers the payload again, and what was
-        claimed meanwhile is a duplicate. Bad input never raises.
+        A renamed directory's files are claimed later; that they will be is written down. Raises the first LedgerError,
+        BlobsUnavailable or defect after all events have been tried: then Event Grid delivers the payload again, and
+        what was claimed meanwhile is a duplicate. Bad input never raises.
         """
         claims: list[Claim] = []
-        failures: list[LandfallError] = []
+        failures: list[Exception] = []
         for found in read_events(body, self._clock.now()):
             if isinstance(found, Ignored):
                 _log_ignored(found)
@@ -80,8 +80,9 @@ class Intake:
                     await self._receive_subtree(found)
                 else:
                     claims += await self._receive_one(found, deadline)
-            except LandfallError as error:
-                logs.error("event.failed", path=found.full_path, event=found.event_id, reason=error)
+            except Exception as error:  # noqa: BLE001 - what one event meets must not hold up the others (invariant 6)
+                reason = str(error) if isinstance(error, LandfallError) else repr(error)
+                logs.error("event.failed", path=found.full_path, event=found.event_id, reason=reason)
                 failures.append(error)
         if failures:
             raise failures[0]
@@ -155,7 +156,7 @@ class Intake:
             if identified is None:
                 logs.fact("arrival.vanished", path=arrival.full_path, event=arrival.event_id, replaced=False)
                 return []
-            arrival = identified
+            arrival = replace(identified, is_there=True)
         return await self.accept(arrival, deadline)
 
     async def _receive_subtree(self, subtree: SubtreeMoved) -> None:
@@ -191,12 +192,15 @@ class Intake:
 
         A listing shows only what is there: an entry that was closed because its version was not, by two clocks that
         disagreed, or because the file was away for a while, is opened again. So it is where another event
-        tells of a file that had vanished. Its blob is looked up once more before anything starts.
+        tells of a file that had vanished, or an event for which the blob was asked of one that is there after all.
+        What a sweep took for a touch was none where the event of this very version comes after all: setting metadata
+        sends none. Its blob is looked up once more before anything starts.
         """
         now, entry = self._clock.now(), claim.entry
         is_listed = arrival.source is not Source.EVENT
         is_back = entry.result is Result.VANISHED and arrival.event_id != entry.arrival.event_id
-        if is_back or (is_listed and entry.result in ABSENT):
+        was_written = entry.result is Result.TOUCHED and not is_listed and not arrival.is_there
+        if is_back or was_written or ((is_listed or arrival.is_there) and entry.result in ABSENT):
             logs.warning("entry.reopened", result=entry.result, **entry.log_fields())
             changes = {"state": State.HELD, "result": None, "reason": "", "settled_at": None}
             try:

@@ -35,7 +35,10 @@ class Page:
 
 
 class Landing(Protocol):
-    """The blobs that people drop. Every method reads only, and raises BlobsUnavailable."""
+    """The blobs that people drop, and beside them our manifests. Every method raises BlobsUnavailable.
+
+    What people drop is only ever read; what is written lies in the container MANIFESTS.
+    """
 
     def pages(self, container: str, prefix: str, cursor: str = "", *, start_from: str = "") -> AsyncIterator[Page]:
         """Yield the committed blobs below a prefix, page by page, from where a cursor says; not a snapshot.
@@ -55,6 +58,18 @@ class Landing(Protocol):
         What a listing saw also gets the blob's time; an event keeps its own. `blob_type` is DIRECTORY where the blob
         only marks one, and `unfinished` says COPYING or LEASED where its content may still change.
         """
+
+    async def write_manifest(self, path: str, content: bytes) -> bool:
+        """Write a manifest that is not there yet; return whether it was written now. One that is there stays.
+
+        Makes the container on first use. Where BlobsUnavailable is raised it may have been written. Safe to repeat.
+        """
+
+    async def read_manifest(self, path: str) -> bytes | None:
+        """Return a manifest's content, or None where there is none."""
+
+    async def remove_manifest(self, path: str) -> None:
+        """Remove a manifest. Safe to repeat."""
 
 
 def is_directory(arrival: Arrival) -> bool:

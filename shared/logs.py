@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
 
+from shared.redaction import redacted
+
 # Not below "azure.functions" or "azure_functions_worker": the worker takes those for its own and hides them.
 logger = logging.getLogger("landfall")
 
@@ -48,6 +50,7 @@ def quoted(value: object) -> str:
     """Return a value that cannot be mistaken for another field or another line, cut to a bounded length."""
     text = _text(value)
     if len(text) > LONGEST_VALUE:
+        text = redacted(text)  # half a secret would be known to nobody later
         text = f"{text[:LONGEST_VALUE]}…({len(text)} characters)"
     return text if _BARE.fullmatch(text) else f'"{printable(text)}"'
 

@@ -16,6 +16,8 @@ from typing import Any, Self
 # Every run is told its entry by this parameter: by it a run of unknown outcome is found again, and a notebook can
 # recognise a file that it has seen before.
 ENTRY_PARAMETER = "landfall_entry"
+# How the reason of an entry begins that a limit, or DISPATCH=off, keeps from being started.
+HELD_BACK = "held back: "
 
 
 class Source(StrEnum):
@@ -24,6 +26,7 @@ class Source(StrEnum):
     EVENT = "event"  # an Event Grid notification
     SWEEP = "sweep"  # the listing half of reconcile: a missed event
     BACKFILL = "backfill"  # a range that a person asked for, or the subtree of a directory that was renamed
+    GATHER = "gather"  # a batch of files that Landfall has gathered; its arrival is its manifest
 
 
 class State(StrEnum):
@@ -51,6 +54,7 @@ class Result(StrEnum):
     TOUCHED = "touched"  # only the metadata changed: the content has been claimed already
     VANISHED = "vanished"  # the blob was gone before a run was started
     IGNORED = "ignored"  # the rule says not to run it
+    GATHERED = "gathered"  # its batch's manifest lists it, and the run is the batch's
 
 
 # Closed without a run because that version was not there (any more). Where it is seen again, it is opened again.
@@ -85,6 +89,7 @@ class Arrival:
     event_type: str | None = None
     sequencer: str | None = None  # orders events of one path; see versions.judge
     unfinished: str = ""  # why its content may still change, where its blob was asked: a copy, a lease; not stored
+    is_there: bool = False  # its event told no version, so its blob was asked just now and has this one; not stored
 
     @property
     def full_path(self) -> str:
@@ -168,6 +173,8 @@ class Entry:
     reason: str = ""  # why it is pending, held or dead, for people
     settled_at: datetime | None = None
     ambiguous_touch: bool = False  # the sweep could not tell a touch from a new version, so it runs
+    gathering_since: datetime | None = None  # when it began to wait for its batch; None: it has a run of its own
+    batch: str = ""  # the id of the batch that it was assigned to, "" before it is; not its run's until it is GATHERED
     nonce: str = ""  # the writer's own, to recognise its write after a lost answer (rule R1)
     etag: str = ""  # the row's ETag; "" before it is written
 
@@ -175,6 +182,16 @@ class Entry:
     def is_open(self) -> bool:
         """Tell whether somebody still has to act on the entry."""
         return self.state in OPEN_STATES
+
+    @property
+    def is_gathering(self) -> bool:
+        """Tell whether the entry is a member that waits for its batch: nothing is ever sent for it."""
+        return self.state is State.HELD and self.gathering_since is not None
+
+    @property
+    def is_held_back(self) -> bool:
+        """Tell whether a limit or DISPATCH=off keeps it from being started: it has a place in the line."""
+        return self.is_open and self.reason.startswith(HELD_BACK)
 
     def evolve(self, **changes: Any) -> Entry:
         """Return a copy with the changes applied."""

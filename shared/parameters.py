@@ -6,7 +6,7 @@ up in a table and never evaluated.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -44,6 +44,18 @@ class Locations:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Gathered:
+    """What can be said of a batch of files beside its manifest."""
+
+    by: str
+    count: int
+    files: str  # the files' URIs as a JSON list
+
+
+NOT_GATHERED = Gathered(by="", count=0, files="")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Context:
     """All that a parameter can say."""
 
@@ -53,6 +65,7 @@ class Context:
     captures: Captures
     locations: Locations
     volumes: Mapping[str, str] = field(default_factory=dict)  # container -> /Volumes/catalog/schema/volume
+    gathered: Gathered = NOT_GATHERED  # of a gathered run; its arrival is the batch's manifest
 
 
 def looks_dynamic(value: str) -> bool:
@@ -61,6 +74,11 @@ def looks_dynamic(value: str) -> bool:
     https://learn.microsoft.com/azure/databricks/jobs/dynamic-value-references
     """
     return "{{" in value or "}}" in value
+
+
+def uri(context: Context) -> str:
+    """Return what a job reads the blob by: what Spark does, or else its URL where there is no dfs endpoint."""
+    return _abfss(context) or _https(context)
 
 
 def _https(context: Context) -> str:
@@ -111,7 +129,7 @@ def _event_time(context: Context) -> str:
 
 # A size, an ETag and the like that nobody told us are "": a job is started all the same.
 VALUES: dict[str, Callable[[Context], str]] = {
-    "blob.uri": lambda context: _abfss(context) or _https(context),
+    "blob.uri": uri,
     "blob.abfss": _abfss,
     "blob.wasbs": _wasbs,
     "blob.volume": _volume,
@@ -132,7 +150,16 @@ VALUES: dict[str, Callable[[Context], str]] = {
     "rule.name": lambda context: context.rule,
     "entry.key": lambda context: context.key,
     "triggered_by": lambda context: str(context.arrival.source),
+    "gather.manifest": uri,
+    "gather.count": lambda context: str(context.gathered.count),
+    "gather.by": lambda context: context.gathered.by,
+    "gather.files": lambda context: context.gathered.files,
 }
+# What is known of a batch as of a file; of what else is known, the names that begin with `gather.` are a batch's only,
+# and all others are those of one file.
+OF_BOTH = frozenset({"rule.name", "entry.key", "triggered_by"})
+OF_BATCHES = frozenset(name for name in VALUES if name.startswith("gather."))
+OF_FILES = VALUES.keys() - OF_BOTH - OF_BATCHES
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +171,10 @@ class _Placeholder:
     def render(self, context: Context) -> str:
         if known := VALUES.get(self.name):
             return known(context)
-        capture = context.captures[self.name]
+        return self.fill(context.captures)
+
+    def fill(self, captures: Captures) -> str:
+        capture = captures[self.name]
         if self.date_format and isinstance(capture.value, datetime):
             return self.date_format.write(capture.value)
         return capture.text
@@ -176,6 +206,20 @@ class ParameterTemplate:
         """Return the names that the template uses."""
         return frozenset(piece.name for piece in self.pieces if isinstance(piece, _Placeholder))
 
+    def placeholders(self) -> Iterator[tuple[str, DateFormat | None, int]]:
+        """Yield each placeholder: its name, the format it asks for, and the column where it stands."""
+        yield from (
+            (piece.name, piece.date_format, piece.column) for piece in self.pieces if isinstance(piece, _Placeholder)
+        )
+
+    def fill(self, captures: Captures) -> str:
+        """Return the text of a template that holds nothing but captures."""
+        return "".join(piece if isinstance(piece, str) else piece.fill(captures) for piece in self.pieces)
+
+    def filled(self, captures: Captures) -> tuple[str, ...]:
+        """Return what stands in each placeholder of a template that holds nothing but captures."""
+        return tuple(piece.fill(captures) for piece in self.pieces if isinstance(piece, _Placeholder))
+
     def literal_text(self) -> str:
         """Return the text outside placeholders, the least that is rendered."""
         return "".join(piece for piece in self.pieces if isinstance(piece, str))
@@ -187,7 +231,7 @@ class ParameterTemplate:
         """
         for piece in self.pieces:
             if isinstance(piece, _Placeholder):
-                _check(piece, kinds)
+                _check(piece, kinds, refused)
                 if piece.name in refused:
                     raise TemplateError(refused[piece.name], piece.column)
 
@@ -217,10 +261,11 @@ def _refuse_reference(text: str, column: int) -> None:
         )
 
 
-def _check(placeholder: _Placeholder, kinds: Mapping[str, CaptureKind]) -> None:
+def _check(placeholder: _Placeholder, kinds: Mapping[str, CaptureKind], refused: Mapping[str, str]) -> None:
     name, wanted = placeholder.name, placeholder.date_format
     if name not in VALUES and name not in kinds:
-        raise TemplateError(unknown(name, [*kinds, *VALUES], "is no capture and nothing else here"), placeholder.column)
+        known = [*kinds, *(value for value in VALUES if value not in OF_BATCHES or value not in refused)]
+        raise TemplateError(unknown(name, known, "is no capture and nothing else here"), placeholder.column)
     if wanted is None:
         return
     captured = kinds[name].date_format if name in kinds else None

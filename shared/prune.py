@@ -16,9 +16,12 @@ from typing import Any, TypeVar
 from shared import logs
 from shared.clock import Clock, Deadline
 from shared.errors import LandfallError, RequestError
-from shared.ledger import Indexed, OldRows, Rounds, Standing, partitions_of
+from shared.landing import Landing
+from shared.ledger import Entries, Indexed, OldRows, Rounds, Standing, partitions_of
 from shared.ledger.old_rows import ENTRIES_AT_ONCE, ROWS_AT_ONCE
 from shared.listing_plan import Kind
+from shared.model import Source
+from shared.redaction import redacted
 from shared.settings import Settings
 
 # A deep sweep looks back over the whole retention from its beginning, and it may have begun this long ago, besides the
@@ -29,7 +32,9 @@ _T = TypeVar("_T")
 
 @dataclass(kw_only=True, slots=True)
 class Pruned:
-    """What is gone of each rule, by its ledger name: `entries`, `heads`, `duplicates`; `kept` was not old after all.
+    """What is gone of each rule, by its ledger name: `entries`, `heads`, `duplicates` and, of batches, `manifests`.
+
+    What was `kept` was not old after all.
 
     Of a dry run, what would go; heads are not counted then.
     """
@@ -61,9 +66,20 @@ class Pruned:
 class Pruner:
     """Removes old rows."""
 
-    def __init__(self, *, old_rows: OldRows, rounds: Rounds, clock: Clock, settings: Settings) -> None:
+    def __init__(
+        self,
+        *,
+        old_rows: OldRows,
+        entries: Entries,
+        rounds: Rounds,
+        landing: Landing,
+        clock: Clock,
+        settings: Settings,
+    ) -> None:
         self._old_rows = old_rows
+        self._entries = entries
         self._rounds = rounds
+        self._landing = landing
         self._clock = clock
         self._settings = settings
 
@@ -125,7 +141,7 @@ class Pruner:
         try:
             return await self._remove_old(standing, aged, deadline, counts, dry_run=pruned.dry_run)
         except Exception as error:  # noqa: BLE001 - what one rule meets must not stop the others (invariant 6)
-            reason = error.message if isinstance(error, LandfallError) else repr(error)
+            reason = error.message if isinstance(error, LandfallError) else redacted(repr(error))
             logs.error("prune.rule_failed", rule=standing.rule, reason=reason)
             pruned.failures[standing.rule] = reason
             return True
@@ -150,7 +166,17 @@ class Pruner:
         return True
 
     async def _remove(self, partition: str, old: Sequence[Indexed], aged: datetime, *, dry_run: bool) -> Counter[str]:
-        return Counter(entries=len(old)) if dry_run else await self._old_rows.remove(partition, old, aged)
+        if dry_run:
+            return Counter(entries=len(old))
+        batches = [one.key for one in old if one.source is Source.GATHER]
+        read = [await self._entries.read_at(partition, key) for key in batches]
+        counts = await self._old_rows.remove(partition, old, aged)
+        for entry in read:
+            # Behind its entry, so that no batch that was opened again just now lacks its manifest.
+            if entry is not None and await self._entries.read_at(partition, entry.key) is None:
+                await self._landing.remove_manifest(entry.arrival.path)
+                counts["manifests"] += 1
+        return counts
 
 
 async def _chunks(items: AsyncIterator[_T], size: int) -> AsyncIterator[list[_T]]:

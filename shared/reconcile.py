@@ -21,8 +21,11 @@ from shared.breakers import Breakers
 from shared.clock import Clock, Deadline
 from shared.dead_letters import DeadLetterPass, DeadLetters
 from shared.errors import LandfallError, LedgerError
+from shared.gather import Gatherer
 from shared.ledger import Bookkeeping, Marker, Standing
+from shared.limits import Limiter
 from shared.listing_plan import Kind
+from shared.redaction import redacted
 from shared.redrive import Redriver
 from shared.rule_book import RuleBook
 from shared.rules import Rules
@@ -31,7 +34,8 @@ from shared.sweep import RoundReport, Sweep, Sweeper
 from shared.upkeep import Upkeep
 
 # Parts of the budget by whose end each step stops; what a step leaves over goes to the next.
-REDRIVE_SHARE, SETTLE_SHARE, DEAD_LETTER_SHARE, SWEEP_SHARE, BACKFILL_SHARE = 0.35, 0.6, 0.65, 0.85, 0.95
+REDRIVE_SHARE, SETTLE_SHARE, GATHER_SHARE, DEAD_LETTER_SHARE = 0.3, 0.5, 0.62, 0.67
+SWEEP_SHARE, BACKFILL_SHARE = 0.85, 0.95
 _T = TypeVar("_T")
 
 
@@ -44,6 +48,7 @@ class Pass:
     due: int = 0
     redriven: Counter[str] = field(default_factory=Counter)  # entries by the state they ended in
     settled: Counter[str] = field(default_factory=Counter)
+    gathered: Counter[str] = field(default_factory=Counter)  # batches that were sealed, and what became of members
     dead_letters: DeadLetterPass | None = None
     rounds: list[RoundReport] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)  # which steps or rules failed, and why
@@ -66,6 +71,7 @@ class Pass:
             "due": self.due,
             "redriven": dict(self.redriven),
             "settled": dict(self.settled),
+            "gathered": dict(self.gathered),
             "dead_letters": self.dead_letters.summary() if self.dead_letters else None,
             "rounds": [found.as_json() for found in self.rounds],
             "sweeps": {sweep.rule: sweep.as_json() for sweep in self._sweeps(Kind.QUICK)},
@@ -79,6 +85,7 @@ class Steps:
     """What a pass does, in this order."""
 
     redriver: Redriver  # redrive, then settle
+    gatherer: Gatherer
     dead_letters: DeadLetters | None
     sweeper: Sweeper
     backfiller: Backfiller
@@ -95,6 +102,7 @@ class Reconciler:
         steps: Steps,
         bookkeeping: Bookkeeping,
         breakers: Breakers,
+        limiter: Limiter,
         clock: Clock,
         settings: Settings,
     ) -> None:
@@ -102,6 +110,7 @@ class Reconciler:
         self._steps = steps
         self._bookkeeping = bookkeeping
         self._breakers = breakers
+        self._limiter = limiter
         self._clock = clock
         self._settings = settings
 
@@ -113,10 +122,15 @@ class Reconciler:
         result = Pass(self._clock.now(), self._clock.monotonic())
         standings = await self._bookkeeping.standings()
         await self._attempt(result, "breakers", self._breakers.load())
+        await self._attempt(result, "limits", self._limiter.load())
         rules = await self._attempt(result, "rules", self._rule_book.current()) or Rules(())
         due = await self._attempt(result, "due", self._steps.redriver.due(_names(rules, standings))) or []
         result.due = len(due)
         await self._redrive(result, due)
+        gathering = self._steps.gatherer.gather(due, self._share(GATHER_SHARE, result))
+        result.gathered = await self._attempt(result, "gather", gathering) or Counter()
+        if result.gathered["failed"]:
+            result.failures.append(f"gather: {result.gathered['failed']} failed; the log says why")
         if self._steps.dead_letters is not None:
             work = self._steps.dead_letters.take_in(self._share(DEAD_LETTER_SHARE, result))
             result.dead_letters = await self._attempt(result, "dead letters", work)
@@ -152,7 +166,7 @@ class Reconciler:
         try:
             return await work
         except Exception as error:  # noqa: BLE001 - a pass that fails in one step still does the others (invariant 6)
-            reason = str(error) if isinstance(error, LandfallError) else repr(error)
+            reason = str(error) if isinstance(error, LandfallError) else redacted(repr(error))
             logs.error("pass.step_failed", step=step, reason=reason)
             result.failures.append(f"{step}: {reason}"[:500])
             return None
@@ -168,6 +182,7 @@ class Reconciler:
             listed=swept["listed"],
             missed=swept["missed"],
             failures=len(result.failures),
+            sealed=result.gathered["sealed"],
         )
         try:
             await self._bookkeeping.save_pass(result.summary())

@@ -17,13 +17,15 @@ from shared import logs
 from shared.clock import Clock, Deadline
 from shared.drafts import draft
 from shared.errors import LedgerConflict, RequestError
+from shared.holds import is_manifest
 from shared.ledger import Bookkeeping, Entries, Indexed, Marker, partition_of, partitions_of
-from shared.model import Entry, Result, State
+from shared.model import Entry, Result, State, entry_key
 from shared.parameters import Locations
 from shared.path_template import Mismatch
 from shared.replay_request import REPLAYABLE, ReplayRequest
 from shared.rule_book import RuleBook
 from shared.rules import Match, Rules
+from shared.rules.gathering import manifest_arrival
 from shared.wording import shown, unknown
 
 CONCURRENCY = 8
@@ -166,8 +168,8 @@ class Replayer:
         if entry.is_open:
             replayed.counts["open"] += 1
             return
-        if _outcome(entry) not in REPLAYABLE:
-            replayed.refused.append(Refused(entry=entry, reason=f"it is {_outcome(entry)}: nothing is left to be done"))
+        if refusal := await self._nothing_to_do(entry):
+            replayed.refused.append(Refused(entry=entry, reason=refusal))
             return
         made = self._made_anew(entry, rules) if request.anew or not entry.parameters else entry
         if isinstance(made, str):
@@ -183,8 +185,24 @@ class Replayer:
             logs.fact("entry.replayed", by=request.asked_by, generation=opened.generation, **opened.log_fields())
         replayed.reopened.append(opened)
 
+    async def _nothing_to_do(self, entry: Entry) -> str:
+        """Return why nothing is left to be done for an entry, "" where something is: also a file of a failed batch."""
+        if _outcome(entry) in REPLAYABLE:
+            return ""
+        if entry.result is not Result.GATHERED:
+            return f"it is {_outcome(entry)}: nothing is left to be done"
+        manifest = manifest_arrival(entry.arrival.account, entry.rule, entry.batch, entry.arrival.committed_at)
+        batch = await self._entries.read(entry.rule, manifest, entry_key(entry.rule, manifest))
+        outcome = _outcome(batch) if batch else "pruned"
+        return "" if outcome in REPLAYABLE else f"it is {entry.reason}, which is {outcome}: nothing is left to be done"
+
     def _made_anew(self, entry: Entry, rules: Rules) -> Entry | str:
-        """Return the entry with what the rules in force would tell its job, or why they cannot."""
+        """Return the entry with what the rules in force would tell its job, or why they cannot.
+
+        Of a rule that gathers it waits for a batch, as when it landed.
+        """
+        if is_manifest(entry.arrival):
+            return "it is a batch, and its manifest says what its job is told: replay it as it is, or its files"
         rule = rules.by_ledger_name(entry.rule)
         if rule is None:
             return "its rule is gone, and only a rule says what to tell the job"
@@ -192,15 +210,25 @@ class Replayer:
         if isinstance(captures, Mismatch):
             return f"the rule does not take its path any more: {captures.reason}"
         made = draft(Match(rule, entry.arrival, captures), self._locations, self._clock.now())
-        return entry.evolve(job=made.job, parameters=made.parameters) if made.is_open else made.reason
+        if not made.is_open:
+            return made.reason
+        return entry.evolve(
+            job=made.job,
+            parameters=made.parameters,
+            gathering_since=made.gathering_since,
+            batch="",
+            due_at=made.due_at,
+        )
 
 
 def _next_generation(entry: Entry, now: datetime, asked_by: str) -> Entry:
     # Whoever restores a deleted blob restores the version; a held entry is started only if its file is there.
-    vanished = entry.result is Result.VANISHED
+    # So has a member of a batch to wait for the next one, as long as its rule says.
+    is_member = entry.gathering_since is not None
+    waits = is_member or entry.result is Result.VANISHED
     return entry.evolve(
-        state=State.HELD if vanished else State.PENDING,
-        due_at=now,
+        state=State.HELD if waits else State.PENDING,
+        due_at=entry.due_at if is_member else now,
         generation=entry.generation + 1,
         request=None,
         first_sent_at=None,
@@ -232,6 +260,7 @@ def _marker(entry: Entry) -> Marker:
         state=entry.state,
         due_at=entry.due_at,
         claimed_at=entry.claimed_at,
+        gathering_since=entry.gathering_since,
     )
 
 

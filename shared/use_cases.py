@@ -14,11 +14,13 @@ from shared.dead_letter_store import DeadLetterStore
 from shared.dead_letters import DeadLetters
 from shared.dispatch import Dispatcher, Jobs
 from shared.former_rules import FormerRules
+from shared.gather import Gatherer, SealerTools
 from shared.holds import Holds
 from shared.intake import Intake
 from shared.job_directory import JobDirectory, JobFinder
 from shared.landing import Landing
-from shared.ledger import Backfills, Bookkeeping, Entries, OldRows, Rounds
+from shared.ledger import Backfills, Bookkeeping, Budgets, Entries, OldRows, Rounds
+from shared.limits import Limiter
 from shared.parameters import Locations
 from shared.prune import Pruner
 from shared.reconcile import Reconciler, Steps
@@ -46,6 +48,7 @@ class Collaborators:
     clock: Clock
     entries: Entries
     bookkeeping: Bookkeeping
+    budgets: Budgets
     old_rows: OldRows
     rounds: Rounds
     backfills: Backfills
@@ -64,6 +67,7 @@ class UseCases:
 
     intake: Intake
     redriver: Redriver
+    gatherer: Gatherer
     sweeper: Sweeper
     reconciler: Reconciler
     status: StatusReader
@@ -77,7 +81,10 @@ class UseCases:
 def compose(made_of: Collaborators) -> UseCases:
     """Return the use cases."""
     breakers = Breakers(made_of.bookkeeping, made_of.clock)
-    dispatcher = _dispatcher(made_of, breakers)
+    limiter = Limiter(
+        budgets=made_of.budgets, rule_book=made_of.rule_book, clock=made_of.clock, settings=made_of.settings
+    )
+    dispatcher = _dispatcher(made_of, breakers, limiter)
     orders = _backfill_orders(made_of)
     intake = Intake(
         rule_book=made_of.rule_book,
@@ -91,10 +98,18 @@ def compose(made_of: Collaborators) -> UseCases:
         subtrees=orders,
     )
     settler = _settler(made_of)
-    redriver = _redriver(made_of, dispatcher, settler)
+    redriver = _redriver(made_of, dispatcher, settler, limiter)
+    gatherer = _gatherer(made_of, dispatcher)
     sweeper = _sweeper(made_of, intake)
     backfiller = _backfiller(made_of, orders, intake)
-    pruner = Pruner(old_rows=made_of.old_rows, rounds=made_of.rounds, clock=made_of.clock, settings=made_of.settings)
+    pruner = Pruner(
+        old_rows=made_of.old_rows,
+        entries=made_of.entries,
+        rounds=made_of.rounds,
+        landing=made_of.landing,
+        clock=made_of.clock,
+        settings=made_of.settings,
+    )
     status = StatusReader(
         rule_book=made_of.rule_book, entries=made_of.entries, bookkeeping=made_of.bookkeeping, clock=made_of.clock
     )
@@ -102,6 +117,7 @@ def compose(made_of: Collaborators) -> UseCases:
         rule_book=made_of.rule_book,
         steps=Steps(
             redriver=redriver,
+            gatherer=gatherer,
             dead_letters=_dead_letters(made_of, intake),
             sweeper=sweeper,
             backfiller=backfiller,
@@ -109,12 +125,14 @@ def compose(made_of: Collaborators) -> UseCases:
         ),
         bookkeeping=made_of.bookkeeping,
         breakers=breakers,
+        limiter=limiter,
         clock=made_of.clock,
         settings=made_of.settings,
     )
     return UseCases(
         intake=intake,
         redriver=redriver,
+        gatherer=gatherer,
         sweeper=sweeper,
         reconciler=reconciler,
         status=status,
@@ -126,7 +144,7 @@ def compose(made_of: Collaborators) -> UseCases:
     )
 
 
-def _dispatcher(made_of: Collaborators, breakers: Breakers) -> Dispatcher:
+def _dispatcher(made_of: Collaborators, breakers: Breakers, limiter: Limiter) -> Dispatcher:
     return Dispatcher(
         entries=made_of.entries,
         jobs=made_of.databricks,
@@ -134,6 +152,7 @@ def _dispatcher(made_of: Collaborators, breakers: Breakers) -> Dispatcher:
         breakers=breakers,
         landing=made_of.landing,
         holds=Holds(landing=made_of.landing, rule_book=made_of.rule_book),
+        limiter=limiter,
         clock=made_of.clock,
         settings=made_of.settings,
         randomness=made_of.randomness,
@@ -170,14 +189,27 @@ def _run_hints(made_of: Collaborators, settler: Settler) -> RunHints:
     )
 
 
-def _redriver(made_of: Collaborators, dispatcher: Dispatcher, settler: Settler) -> Redriver:
+def _redriver(made_of: Collaborators, dispatcher: Dispatcher, settler: Settler, limiter: Limiter) -> Redriver:
     return Redriver(
         entries=made_of.entries,
         dispatcher=dispatcher,
         settler=settler,
+        limiter=limiter,
         clock=made_of.clock,
         randomness=made_of.randomness,
     )
+
+
+def _gatherer(made_of: Collaborators, dispatcher: Dispatcher) -> Gatherer:
+    tools = SealerTools(
+        entries=made_of.entries,
+        dispatcher=dispatcher,
+        landing=made_of.landing,
+        holds=Holds(landing=made_of.landing, rule_book=made_of.rule_book),
+        locations=made_of.locations,
+        clock=made_of.clock,
+    )
+    return Gatherer(tools=tools, rule_book=made_of.rule_book)
 
 
 def _sweeper(made_of: Collaborators, intake: Intake) -> Sweeper:

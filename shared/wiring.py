@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from shared.backfill import Backfiller, BackfillOrders
     from shared.blobs import Blobs, DeadLetterBlobs, RulesBlob
+    from shared.gather import Gatherer
     from shared.intake import Intake
     from shared.jobs import JobsClient
     from shared.ledger import Bookkeeping, Entries, Table
@@ -58,6 +59,7 @@ class Service:
     jobs: JobsClient
     intake: Intake
     redriver: Redriver
+    gatherer: Gatherer
     sweeper: Sweeper
     reconciler: Reconciler
     status: StatusReader
@@ -106,9 +108,12 @@ def _leave_quietly() -> None:
 def build(environment: Mapping[str, str], *, clock: Clock | None = None) -> Service:
     """Return a service for an environment; makes no request. Raises SettingsError or RulesError."""
     from shared.logs import hush_libraries
-    from shared.settings import read_settings
+    from shared.redaction import guard_logs, hold
+    from shared.settings import read_settings, secret_texts
 
     hush_libraries()
+    hold(secret_texts(environment))
+    guard_logs()
     settings = read_settings(environment)
     return assemble(settings, clock or SystemClock())
 
@@ -134,7 +139,7 @@ def assemble(settings: Settings, clock: Clock) -> Service:
 
     from shared.blobs import open_blobs
     from shared.jobs import JobsClient, create_credentials, create_http_client
-    from shared.ledger import Backfills, Bookkeeping, Entries, OldRows, Rounds
+    from shared.ledger import Backfills, Bookkeeping, Budgets, Entries, OldRows, Rounds
     from shared.ledger.azure_table import open_table
     from shared.storage_queue import open_queue
     from shared.use_cases import Collaborators, compose
@@ -159,6 +164,7 @@ def assemble(settings: Settings, clock: Clock) -> Service:
             clock=clock,
             entries=entries,
             bookkeeping=bookkeeping,
+            budgets=Budgets(table, lambda: uuid.uuid4().hex),
             old_rows=OldRows(table),
             rounds=Rounds(table),
             backfills=Backfills(table, lambda: uuid.uuid4().hex),
@@ -182,6 +188,7 @@ def assemble(settings: Settings, clock: Clock) -> Service:
         jobs=jobs,
         intake=cases.intake,
         redriver=cases.redriver,
+        gatherer=cases.gatherer,
         sweeper=cases.sweeper,
         reconciler=cases.reconciler,
         status=cases.status,

@@ -108,6 +108,11 @@ def _policies(rule: Rule) -> Iterator[str]:
         what = "started again" if rule.on_failure.action is FailureAction.RERUN else "repaired"
         times = "once" if rule.on_failure.most == 1 else f"{rule.on_failure.most} times"
         yield f"A run that fails in a way that may pass is {what}, at most {times} (`on_failure`)."
+    if rule.gather and rule.mode is not Mode.SHADOW:
+        yield f"It gathers: {rule.gather.words()} (`gather`). The request below is of a batch of this file alone."
+    if rule.limits and rule.mode is not Mode.SHADOW:
+        limits = " and ".join(limit.words() for limit in rule.limits)
+        yield f"It starts at most {limits}; what is over that waits for its turn (`limit`)."
     if rule.renamed_from:
         former = ", then ".join(reversed(rule.renamed_from))
         yield f"It was called {former} before; the ledger keeps it as {rule.ledger_name} (`renamed_from`)."
@@ -169,6 +174,8 @@ def _hit_as_json(hit: Hit) -> dict[str, Any]:
         "mode": match.rule.mode,
         "on_overwrite": match.rule.on_overwrite,
         "on_failure": _on_failure_as_json(match.rule.on_failure),
+        "gather": match.rule.gather.words() if match.rule.gather else None,
+        "limit": [str(limit) for limit in match.rule.limits],
         "renamed_from": [*match.rule.renamed_from],
         "ledger_name": match.rule.ledger_name,
         "min_age_seconds": match.rule.conditions.min_age.total_seconds(),

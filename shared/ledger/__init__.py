@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shared.ledger.backfills import Backfill, BackfillCursor, Backfills, BackfillState, backfill_id
 from shared.ledger.bookkeeping import Bookkeeping, Breaker, Standing, Upkept
+from shared.ledger.budgets import Budget, Budgets, Grant
 from shared.ledger.entries import Claim, Claimed, Entries
 from shared.ledger.old_rows import OldRows
 from shared.ledger.rounds import Round, Rounds, Shard
@@ -18,9 +19,12 @@ __all__ = [
     "Backfills",
     "Bookkeeping",
     "Breaker",
+    "Budget",
+    "Budgets",
     "Claim",
     "Claimed",
     "Entries",
+    "Grant",
     "Indexed",
     "ListingProgress",
     "Marker",

@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 from shared import logs
-from shared.errors import LedgerConflict
+from shared.errors import LedgerConflict, LedgerDamaged
 from shared.ledger.entry_row import entry_from, entry_values
 from shared.ledger.rows import (
     DUPLICATE,
@@ -38,12 +38,14 @@ from shared.ledger.rows import (
     partition_of,
     time_key,
 )
-from shared.ledger.table import Create, Delete, Operation, Put, Replace, Table
+from shared.ledger.table import Create, Delete, Operation, Put, Replace, Row, Table
 from shared.model import ABSENT, Arrival, Entry, Result, Source, State, entry_key
 from shared.versions import Comparison, Head, compare
 
 # Each round loses against another writer of the same path, so a fifth round means that something else is wrong.
 CLAIM_ROUNDS = 5
+
+_T = TypeVar("_T")
 
 
 class Claimed(Enum):
@@ -88,7 +90,7 @@ class Entries:
                 # A lost answer or a retry inside the SDK makes our own write look like somebody else's.
                 ours = existing.nonce == entry.nonce
                 return Claim(_outcome(existing) if ours else Claimed.DUPLICATE, existing)
-            head = await self._head(entry)
+            head = await self._head(entry, overwrites_run=overwrites_run)
         raise LedgerConflict(f"Other writers kept changing the head of {entry.arrival.full_path!r}.")
 
     async def move(self, entry: Entry, **changes: Any) -> Entry:
@@ -119,20 +121,26 @@ class Entries:
         return None if row is None else entry_from(row)
 
     async def due(self, partition: str, now: datetime) -> AsyncIterator[Marker]:
-        """Yield the markers of a partition that are due, oldest first."""
+        """Yield the markers of a partition that are due, oldest first; a damaged one is logged and left out."""
         stop = f"{MARKER}{milliseconds(now)}~"
         async for row in self._table.range(partition, MARKER, stop, columns=MARKER_COLUMNS):
-            yield marker_from(row)
+            if (marker := _if_sound(marker_from, row)) is not None:
+                yield marker
 
     async def open(self, partition: str) -> AsyncIterator[Marker]:
-        """Yield all markers of a partition, the one due first at first."""
+        """Yield all markers of a partition, the one due first at first; a damaged one is logged and left out."""
         async for row in self._table.range(partition, MARKER, f"{MARKER}~", columns=MARKER_COLUMNS):
-            yield marker_from(row)
+            if (marker := _if_sound(marker_from, row)) is not None:
+                yield marker
 
     async def between(self, partition: str, since: datetime, until: datetime | None = None) -> AsyncIterator[Indexed]:
-        """Yield the entries of a partition whose arrivals were committed in a time window, oldest first."""
+        """Yield the entries of a partition whose arrivals were committed in a time window, oldest first.
+
+        A damaged row is logged and left out.
+        """
         async for row in self._table.range(partition, *_time_range(since, until), columns=INDEX_COLUMNS):
-            yield indexed_from(row)
+            if (indexed := _if_sound(indexed_from, row)) is not None:
+                yield indexed
 
     async def keys_between(
         self, partition: str, since: datetime, until: datetime | None = None
@@ -170,20 +178,25 @@ class Entries:
         etags = await self._table.transact(partition_of(entry.rule, entry.arrival), operations)
         return Claim(_outcome(entry), replace(entry, etag=etags[entry_row_key(entry.key)]))
 
-    async def _head(self, entry: Entry) -> Head | None:
+    async def _head(self, entry: Entry, *, overwrites_run: bool) -> Head | None:
         """Return the head of the entry's path, with the MD5 that was learnt after it was claimed."""
         row = await self._table.read(partition_of(entry.rule, entry.arrival), head_key(entry.arrival))
         if row is None:
             return None
         head = head_from(row)
-        if head.md5 and entry.arrival.source is Source.EVENT:
+        if head.md5 and entry.arrival.source is Source.EVENT and overwrites_run:
             return head  # which no event is compared by
-        of_head = replace(entry.arrival, version=head.version)
-        claimed = await self.read(entry.rule, of_head, entry_key(entry.rule, of_head))
+        claimed = await self._of_version(entry, head.version)
         if claimed is None:
             return head
-        # Content that was never run for is no touch of what was: deleted too early, and dropped again.
-        return replace(head, md5=None if claimed.result in ABSENT else head.md5 or claimed.arrival.md5)
+        owner = await self._of_version(entry, head.owner) if head.owner else claimed
+        # Content that was never run for is no touch of what was, nor overwritten: deleted too early, and dropped again.
+        never_ran = owner is not None and owner.result in ABSENT
+        return replace(head, md5=None if never_ran else head.md5 or claimed.arrival.md5, never_ran=never_ran)
+
+    async def _of_version(self, entry: Entry, version: str) -> Entry | None:
+        other = replace(entry.arrival, version=version)
+        return await self.read(entry.rule, other, entry_key(entry.rule, other))
 
     async def _after_conflict(self, partition: str, entry: Entry, moved: Entry) -> Entry:
         existing = await self.read_at(partition, entry.key)
@@ -196,6 +209,15 @@ class Entries:
         operations = [step for step in _move_operations(entry, moved) if not isinstance(step, Delete)]
         etags = await self._table.transact(partition, operations)
         return replace(moved, etag=etags[entry_row_key(entry.key)])
+
+
+def _if_sound(read: Callable[[Row], _T], row: Row) -> _T | None:
+    """Return what a row holds, None and a line in the log where somebody has damaged it: the others must go on."""
+    try:
+        return read(row)
+    except LedgerDamaged as error:
+        logs.error("ledger.row_damaged", reason=error)
+        return None
 
 
 def _time_range(since: datetime, until: datetime | None) -> tuple[str, str]:
@@ -215,7 +237,7 @@ def _judged(entry: Entry, head: Head | None, *, overwrites_run: bool) -> Entry:
         return _closed(entry, Result.SUPERSEDED)
     if comparison is Comparison.TOUCHED:
         return _closed(entry, Result.TOUCHED)
-    if entry.is_open and not overwrites_run:
+    if entry.is_open and not overwrites_run and not head.never_ran:
         return _closed(entry, Result.IGNORED, reason="the rule does not run what overwrites a file")
     return replace(entry, ambiguous_touch=comparison is Comparison.AMBIGUOUS)
 
@@ -239,7 +261,10 @@ def _head_operation(entry: Entry, head: Head | None) -> Operation | None:
         return Create(key, head_values(Head.of(entry.arrival)))
     if entry.result is Result.SUPERSEDED:
         return None
-    return Replace(key, head_values(Head.of(entry.arrival)), head.etag)
+    made = Head.of(entry.arrival)
+    if entry.result in {Result.TOUCHED, Result.IGNORED}:
+        made = replace(made, owner=head.owner or head.version)
+    return Replace(key, head_values(made), head.etag)
 
 
 def _move_operations(entry: Entry, moved: Entry) -> list[Operation]:

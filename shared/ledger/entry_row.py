@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from shared.ledger.row_values import optional, read_time, write_time, written
+from shared.ledger.row_values import optional, read_time, sound, write_time, written
 from shared.ledger.rows import ENTRY
 from shared.ledger.table import Row, Values
 from shared.model import Arrival, Entry, JobReference, Result, RunRequest, Source, State
@@ -52,12 +52,15 @@ def entry_values(entry: Entry) -> Values:
         reason=entry.reason,
         settled_at=write_time(entry.settled_at),
         ambiguous_touch="true" if entry.ambiguous_touch else None,
+        gathering_since=write_time(entry.gathering_since),
+        batch=entry.batch,
         nonce=entry.nonce,
     )
 
 
+@sound
 def entry_from(row: Row) -> Entry:
-    """Return the entry that a row holds."""
+    """Return the entry that a row holds; raises LedgerDamaged."""
     values = row.values
     return Entry(
         key=row.key.removeprefix(ENTRY),
@@ -84,6 +87,8 @@ def entry_from(row: Row) -> Entry:
         reason=values.get("reason", ""),
         settled_at=optional(read_time, values.get("settled_at")),
         ambiguous_touch=values.get("ambiguous_touch") == "true",
+        gathering_since=optional(read_time, values.get("gathering_since")),
+        batch=values.get("batch", ""),
         nonce=values["nonce"],
         etag=row.etag,
     )

@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from shared.ledger.row_values import optional, read_time, write_time, written
+from shared.ledger.row_values import optional, read_time, sound, write_time, written
 from shared.ledger.table import Row, Values
 from shared.model import Arrival, Entry, Source, State, path_digest
 from shared.versions import Head
@@ -26,7 +26,7 @@ from shared.versions import Head
 # pass reads every shard of every rule: few are better. Entries are found by it, so it can never change.
 SHARDS = 4
 ENTRY, MARKER, TIME, HEAD, DUPLICATE = "E|", "Q|", "T|", "H|", "D|"
-MARKER_COLUMNS = ("state", "claimed_at", "run_id", "job_id")
+MARKER_COLUMNS = ("state", "claimed_at", "run_id", "job_id", "gathering_since", "place", "batch", "held_back")
 INDEX_COLUMNS = ("source", "outcome", "claimed_at")
 OUTCOME = "outcome"
 KEY_IN_TIME_KEY = len("T|1234567890123|")  # where the entry's key begins in its time index
@@ -83,6 +83,10 @@ class Marker:
     claimed_at: datetime
     run_id: int | None = None  # with the job's, once a run is known
     job_id: int | None = None
+    gathering_since: datetime | None = None  # of a member that waits for its batch, with what tells its batch
+    full_path: str = ""
+    batch: str = ""
+    is_held_back: bool = False  # by a limit, or by DISPATCH=off
 
     def stands_for(self, entry: Entry) -> bool:
         """Tell whether an entry that was read later is still as due as it was: nobody has moved it on meanwhile."""
@@ -109,11 +113,16 @@ def marker_values(entry: Entry) -> Values:
         claimed_at=write_time(entry.claimed_at),
         run_id=entry.run_id,
         job_id=entry.request.job_id if entry.run_id and entry.request else None,
+        gathering_since=write_time(entry.gathering_since) if entry.is_gathering else None,
+        place=entry.arrival.full_path if entry.is_gathering else None,
+        batch=entry.batch if entry.is_gathering else None,
+        held_back="true" if entry.is_held_back else None,
     )
 
 
+@sound
 def marker_from(row: Row) -> Marker:
-    """Return the marker that a row holds."""
+    """Return the marker that a row holds; raises LedgerDamaged."""
     _, due, key = row.key.split("|")
     return Marker(
         partition=row.partition,
@@ -123,6 +132,10 @@ def marker_from(row: Row) -> Marker:
         claimed_at=read_time(row.values["claimed_at"]),
         run_id=optional(int, row.values.get("run_id")),
         job_id=optional(int, row.values.get("job_id")),
+        gathering_since=optional(read_time, row.values.get("gathering_since")),
+        full_path=row.values.get("place", ""),
+        batch=row.values.get("batch", ""),
+        is_held_back=row.values.get("held_back") == "true",
     )
 
 
@@ -132,8 +145,9 @@ def index_values(entry: Entry) -> Values:
     return written(source=entry.arrival.source, outcome=outcome, claimed_at=write_time(entry.claimed_at))
 
 
+@sound
 def indexed_from(row: Row) -> Indexed:
-    """Return the index that a row holds."""
+    """Return the index that a row holds; raises LedgerDamaged."""
     _, committed, key = row.key.split("|")
     return Indexed(
         partition=row.partition,
@@ -153,11 +167,13 @@ def head_values(head: Head) -> Values:
         size=head.size,
         md5=head.md5,
         sequencer=head.sequencer,
+        owner=head.owner,
     )
 
 
+@sound
 def head_from(row: Row) -> Head:
-    """Return the head that a row holds."""
+    """Return the head that a row holds; raises LedgerDamaged."""
     values = row.values
     return Head(
         version=values["version"],
@@ -165,5 +181,6 @@ def head_from(row: Row) -> Head:
         size=optional(int, values.get("size")),
         md5=values.get("md5"),
         sequencer=values.get("sequencer"),
+        owner=values.get("owner", ""),
         etag=row.etag,
     )

@@ -9,21 +9,28 @@ from __future__ import annotations
 from shared.parameters import Locations
 from shared.rules.conditions import Conditions
 from shared.rules.explanation import Explanation
+from shared.rules.gathering import Gathering, IfIncomplete
+from shared.rules.limit import Limit, Per
 from shared.rules.rule import FailureAction, Match, Mode, OnFailure, OnOverwrite, Rule
 from shared.rules.rule_set import Rules
-from shared.rules.run_parameters import RunParameters, problem
+from shared.rules.run_parameters import RunParameters, is_storable, problem
 
 __all__ = [
     "Conditions",
     "Explanation",
     "FailureAction",
+    "Gathering",
+    "IfIncomplete",
+    "Limit",
     "Locations",
     "Match",
     "Mode",
     "OnFailure",
     "OnOverwrite",
+    "Per",
     "Rule",
     "Rules",
     "RunParameters",
+    "is_storable",
     "problem",
 ]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 
 from shared.containers import is_system_container, keeper_of
+from shared.durations import written_duration
 from shared.model import Arrival
 from shared.path_template import Captures, Mismatch
 from shared.rules.conditions import named_fields
@@ -87,10 +87,6 @@ def _reservations(match: Match) -> Iterator[str]:
     if match.rule.mode is Mode.SHADOW:
         yield "recorded, and nothing is started: the rule is a shadow"
     if match.rule.conditions.min_age:
-        yield f"held until the file is {_written(match.rule.conditions.min_age)} old"
-
-
-def _written(length: timedelta) -> str:
-    seconds = round(length.total_seconds())
-    units = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
-    return next(f"{seconds // size}{letter}" for size, letter in units if seconds % size == 0)
+        yield f"held until the file is {written_duration(match.rule.conditions.min_age)} old"
+    if match.rule.gather and match.rule.mode is not Mode.SHADOW:
+        yield f"held until its batch is closed: {match.rule.gather.words()}"

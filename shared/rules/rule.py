@@ -11,6 +11,8 @@ from shared.model import Arrival, JobReference
 from shared.parameters import Context, Locations
 from shared.path_template import Captures, Mismatch, PathPattern
 from shared.rules.conditions import NO_CONDITIONS, Conditions
+from shared.rules.gathering import Gathering, sample_of
+from shared.rules.limit import Limit
 from shared.rules.run_parameters import RunParameters
 from shared.wording import shown
 
@@ -59,6 +61,8 @@ class Rule:
     also: bool = False  # fires whenever it matches, beside the rule that wins
     on_overwrite: OnOverwrite = OnOverwrite.RUN
     on_failure: OnFailure = OnFailure()
+    gather: Gathering | None = None  # many files start one run; None: each starts its own
+    limits: tuple[Limit, ...] = ()  # at most one per unit
     renamed_from: tuple[str, ...] = ()  # its former names, the latest first and the first that it ever had last
     enabled: bool = True
     mode: Mode = Mode.RUN
@@ -97,7 +101,10 @@ class Match(NamedTuple):
     undecided: tuple[str, ...] = ()  # fields that the arrival lacks and the rule's conditions ask for
 
     def render(self, locations: Locations, key: str) -> dict[str, Any]:
-        """Return run-now's fields for the entry `key`, such as {"notebook_params": {...}}; see `problem`."""
+        """Return run-now's fields for the entry `key`, such as {"notebook_params": {...}}; see `problem`.
+
+        Of a rule that gathers, those for a batch of this file alone.
+        """
         context = Context(
             rule=self.rule.name,
             key=key,
@@ -106,4 +113,6 @@ class Match(NamedTuple):
             locations=locations,
             volumes=self.rule.volumes,
         )
+        if self.rule.gather:
+            context = sample_of(context, self.rule.gather, self.rule.ledger_name)
         return self.rule.parameters.render(context)

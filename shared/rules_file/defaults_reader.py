@@ -8,17 +8,18 @@ from dataclasses import dataclass, field
 
 from shared.containers import container_fault
 from shared.path_template import PathPattern
-from shared.rules import Conditions, Mode, OnFailure, OnOverwrite
+from shared.rules import Conditions, Limit, Mode, OnFailure, OnOverwrite
 from shared.rules.conditions import NO_CONDITIONS
 from shared.rules_file.condition_reader import CONDITION_KEYS, read_conditions
 from shared.rules_file.failure_reader import RECORDED, read_on_failure
+from shared.rules_file.limit_reader import read_limits
 from shared.rules_file.node_reader import NodeReader
 from shared.rules_file.parameter_reader import DEFAULT_KINDS, WrittenKind, read_kinds
 from shared.rules_file.path_reader import read_exclude
 from shared.wording import shown
 from shared.yaml_source import nodes
 
-DEFAULTS_KEYS = ("exclude", *CONDITION_KEYS, "mode", "on_overwrite", "on_failure", "volumes", *DEFAULT_KINDS)
+DEFAULTS_KEYS = ("exclude", *CONDITION_KEYS, "mode", "on_overwrite", "on_failure", "limit", "volumes", *DEFAULT_KINDS)
 
 # /Volumes/catalog/schema/volume and folders below. https://learn.microsoft.com/azure/databricks/volumes/paths
 _VOLUME = re.compile(r"/Volumes(?:/[^/\x00-\x1f\x7f{}]+){3,}")
@@ -34,6 +35,7 @@ class Defaults:
     mode: Mode = Mode.RUN
     on_overwrite: OnOverwrite = OnOverwrite.RUN
     on_failure: OnFailure = RECORDED
+    limits: tuple[Limit, ...] = ()  # each rule's own
     volumes: Mapping[str, str] = field(default_factory=dict)
     kinds: Mapping[str, WrittenKind] = field(default_factory=dict)
 
@@ -50,6 +52,7 @@ def read_defaults(reader: NodeReader, node: nodes.Node | None) -> Defaults:
         mode=read_mode(reader, fields.get("mode"), Mode.RUN),
         on_overwrite=read_on_overwrite(reader, fields.get("on_overwrite"), OnOverwrite.RUN),
         on_failure=read_on_failure(reader, fields.get("on_failure"), RECORDED),
+        limits=read_limits(reader, fields.get("limit"), ()),
         volumes=_read_volumes(reader, fields["volumes"]) if "volumes" in fields else {},
         kinds=read_kinds(reader, fields),
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from shared.parameters import VALUES
+from shared.parameters import OF_BATCHES, OF_FILES, VALUES, ParameterTemplate
 from shared.path_template import PathPattern
 from shared.path_template.braces import TemplateError
 from shared.path_template.capture_kinds import CaptureKind
-from shared.rules import RunParameters
+from shared.rules import Gathering, RunParameters
 from shared.rules.run_parameters import CONFLICTS, SIZE_LIMIT, least_size
 from shared.rules_file.node_reader import NodeReader
 from shared.rules_file.parameter_reader import Written, WrittenKind, written_texts
@@ -31,8 +31,13 @@ COMMAND_VALUES = frozenset(
         "rule.name",
         "entry.key",
         "triggered_by",
+        "gather.manifest",
+        "gather.count",
     }
 )
+_NO_BATCH = {
+    name: f"`{name}` is known only in a rule with `gather`, which starts one run for many files." for name in OF_BATCHES
+}
 
 
 def conflict(kinds: Mapping[str, object]) -> tuple[str, str] | None:
@@ -50,16 +55,24 @@ class ParameterChecks:
         self._volumes = volumes
 
     def check_templates(
-        self, kinds: Mapping[str, WrittenKind], path: PathPattern, rule: str, *, is_regex: bool
+        self,
+        kinds: Mapping[str, WrittenKind],
+        path: PathPattern,
+        rule: str,
+        *,
+        is_regex: bool,
+        gather: Gathering | None = None,
     ) -> None:
-        """Note each template that cannot be filled for a rule of this name and path."""
-        refused = self._refused(path.container)
+        """Note each template that cannot be filled for a rule of this name and path, and for its batches if it has."""
+        refused = self._refused(path.container) if gather else {**_NO_BATCH, **self._refused(path.container)}
         for name, kind in kinds.items():
             is_command = name == "dbt_commands"
             unusable = {**refused, **_refused_in_commands(path.kinds, is_regex=is_regex)} if is_command else refused
             for written in written_texts(kind):
                 try:
                     written.template.check(path.kinds, unusable)
+                    if gather:
+                        _check_in_batches(written.template, gather)
                 except TemplateError as error:
                     self._note(error, written, rule)
 
@@ -99,6 +112,19 @@ class ParameterChecks:
             self._told.add(place)
             message = f"{error.message} (for the rule {shown(rule)})"
             self._reader.template_fault(TemplateError(message, error.column), written.text)
+
+
+def _check_in_batches(template: ParameterTemplate, gather: Gathering) -> None:
+    """Raise TemplateError for the first placeholder that has a value for each file, and none for their batch."""
+    for name, date_format, column in template.placeholders():
+        if name in OF_FILES:
+            message = (
+                f"`{name}` is of one file, and a rule with `gather` starts one run for many: use `gather.manifest`."
+            )
+            raise TemplateError(message, column)
+        if name not in VALUES and not gather.is_fixed(name, date_format):
+            message = f"`{name}` may not be the same for all files of a batch as it stands here: put it into `by`."
+            raise TemplateError(message, column)
 
 
 def _place(written: Written) -> tuple[int, int]:

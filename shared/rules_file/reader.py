@@ -8,14 +8,16 @@ from typing import Any
 from shared.errors import RulesError
 from shared.parameters import ParameterTemplate
 from shared.path_template import PathPattern
-from shared.rules import Rule, Rules, RunParameters
+from shared.rules import Gathering, Rule, Rules, RunParameters
 from shared.rules.run_parameters import KINDS, Value
 from shared.rules_file.condition_reader import CONDITION_KEYS, read_conditions
 from shared.rules_file.defaults_reader import Defaults, read_defaults, read_mode, read_on_overwrite
 from shared.rules_file.example_checks import check_examples
 from shared.rules_file.examples import Examples, read_examples
 from shared.rules_file.failure_reader import read_on_failure
+from shared.rules_file.gather_reader import read_gather
 from shared.rules_file.job_reader import read_job
+from shared.rules_file.limit_reader import read_limits
 from shared.rules_file.name_reader import RuleNames
 from shared.rules_file.node_reader import NodeReader
 from shared.rules_file.parameter_checks import ParameterChecks
@@ -37,15 +39,22 @@ RULE_KEYS = (
     "mode",
     "on_overwrite",
     "on_failure",
+    "gather",
+    "limit",
     "job",
     *KINDS,
     "examples",
 )
 # What a rule passes that does not say, in a file whose `defaults` do not either.
 STANDARD_PARAMETERS = {"file_path": "{blob.uri}", "triggered_by": "{triggered_by}"}
-_STANDARD: Mapping[str, Value] = {
-    "notebook_params": {name: ParameterTemplate.parse(text) for name, text in STANDARD_PARAMETERS.items()}
-}
+STANDARD_OF_BATCHES = {"manifest": "{gather.manifest}", "triggered_by": "{triggered_by}"}
+
+
+def _standard(parameters: Mapping[str, str]) -> Mapping[str, Value]:
+    return {"notebook_params": {name: ParameterTemplate.parse(text) for name, text in parameters.items()}}
+
+
+_STANDARD, _STANDARD_OF_BATCHES = _standard(STANDARD_PARAMETERS), _standard(STANDARD_OF_BATCHES)
 
 
 def parse_rules(text: str, source: str) -> Rules:
@@ -108,8 +117,12 @@ class _RulesReader:
         name, renamed_from = self._names.read(fields)
         path = read_path(self._nodes, fields)
         job = read_job(self._nodes, fields.get("job"))
-        parameters = self._parameters(mapping, fields, path, name)
+        gather = read_gather(self._nodes, fields.get("gather"), path)
+        parameters = self._parameters(mapping, fields, path, name, gather)
         options = self._options(fields)
+        if gather and options["conditions"].min_age:
+            message = "A rule with `gather` has no `min_age`: `quiet` waits for its files. Write `min_age: 0s` here."
+            self._nodes.fault(message, fields.get("min_age") or fields["gather"])
         examples = read_examples(self._nodes, fields["examples"]) if "examples" in fields else Examples()
         if path is None or job is None or len(self._nodes.faults) > before:
             return None
@@ -119,6 +132,7 @@ class _RulesReader:
             path=path,
             job=job,
             parameters=parameters,
+            gather=gather,
             volumes=self._defaults.volumes,
             line=mapping.line,
             **options,
@@ -138,6 +152,7 @@ class _RulesReader:
             "mode": read_mode(reader, fields.get("mode"), defaults.mode),
             "on_overwrite": read_on_overwrite(reader, fields.get("on_overwrite"), defaults.on_overwrite),
             "on_failure": read_on_failure(reader, fields.get("on_failure"), defaults.on_failure),
+            "limits": read_limits(reader, fields.get("limit"), defaults.limits),
         }
 
     def _note_missing(self, mapping: nodes.Mapping, fields: Mapping[str, nodes.Node]) -> None:
@@ -147,15 +162,21 @@ class _RulesReader:
                 self._nodes.fault(message, mapping)
 
     def _parameters(
-        self, mapping: nodes.Mapping, fields: Mapping[str, nodes.Node], path: PathPattern | None, rule: str
+        self,
+        mapping: nodes.Mapping,
+        fields: Mapping[str, nodes.Node],
+        path: PathPattern | None,
+        rule: str,
+        gather: Gathering | None,
     ) -> RunParameters:
         """Return the rule's parameters over the file's defaults; where neither is written, the standard ones."""
         own = read_kinds(self._nodes, fields)
         kinds = merged(own, self._defaults.kinds)
         self._checks.check_together(kinds, mapping)
         if path:
-            self._checks.check_templates(kinds, path, rule, is_regex="regex" in fields)
+            self._checks.check_templates(kinds, path, rule, is_regex="regex" in fields, gather=gather)
         values = values_of(kinds)
-        parameters = RunParameters(values if set(values) & set(DEFAULT_KINDS) else {**_STANDARD, **values})
+        standard = _STANDARD_OF_BATCHES if gather else _STANDARD
+        parameters = RunParameters(values if set(values) & set(DEFAULT_KINDS) else {**standard, **values})
         self._checks.check_sizes(parameters, mapping)
         return parameters

@@ -185,6 +185,18 @@ def test_what_becomes_of_failures_is_told(rules: str, policy: str, told: object,
     assert (says in output) if says else ("on_failure" not in output)
 
 
+def test_limits_are_told(rules: str) -> None:
+    """A rule that may start only so many runs says so, to people and to scripts."""
+    text = Path(rules).read_text(encoding="utf-8").replace("name: crm,", "name: crm, limit: [500/day, 1/hour],")
+    Path(rules).write_text(text, encoding="utf-8")
+
+    found = hit(rules, "crm", "landing/crm/2026-11-22/a.csv")
+    _, output = invoke("landing/crm/2026-11-22/a.csv", "--rules", rules)
+
+    assert found["limit"] == ["1/hour", "500/day"]
+    assert "It starts at most 1 run an hour and 500 runs a day" in output
+
+
 def test_undecided_condition_names_its_option(rules: str) -> None:
     """A condition that nobody can judge yet says which option decides it; decided, another rule may win."""
     undecided = hit(rules, "big", "landing/big/x")

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from shared.clock import Clock
+from shared.containers import MANIFESTS
 from shared.errors import BlobsUnavailable
 from shared.events import CREATED, RENAMED
 from shared.landing import COPYING, DIRECTORY, LEASED, Page
@@ -33,6 +34,7 @@ class MemoryLanding:
         self.listed: list[str] = []  # what was listed, in order
         self.cursors: list[str] = []  # and from where
         self.looked_up: list[str] = []  # what was identified, in order
+        self.manifests: dict[str, bytes] = {}  # by path, in the container that Landfall keeps for them
 
     def upload(
         self, full_path: str, content: bytes = b"1,2,3", *, in_blocks: bool = False, api: str = "PutBlob"
@@ -157,6 +159,24 @@ class MemoryLanding:
             blob_type=DIRECTORY if place in self._directories else arrival.blob_type or blob.blob_type,
             unfinished=self._unfinished.get(place, ""),
         )
+
+    async def write_manifest(self, path: str, content: bytes) -> bool:
+        """Write a manifest that is not there yet; see Landing."""
+        self._check(MANIFESTS)
+        if path in self.manifests:
+            return False
+        self.manifests[path] = content
+        return True
+
+    async def read_manifest(self, path: str) -> bytes | None:
+        """Return a manifest's content, or None; see Landing."""
+        self._check(MANIFESTS)
+        return self.manifests.get(path)
+
+    async def remove_manifest(self, path: str) -> None:
+        """Remove a manifest; see Landing."""
+        self._check(MANIFESTS)
+        self.manifests.pop(path, None)
 
     def _event(self, blob: Arrival, api: str) -> Arrival:
         """Return a blob as an event tells of it: its own time, no MD5."""

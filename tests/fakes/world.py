@@ -12,7 +12,7 @@ from localdev.memory_table import MemoryTable
 from shared import wiring
 from shared.clock import Deadline
 from shared.events import CREATED, DIRECTORY_RENAMED
-from shared.ledger import Backfills, Bookkeeping, Claim, Entries, OldRows, Rounds, partitions_of
+from shared.ledger import Backfills, Bookkeeping, Budgets, Claim, Entries, OldRows, Rounds, partitions_of
 from shared.model import Arrival, Entry, Source
 from shared.rule_book import RuleBook, ShippedRules
 from shared.rules_file import parse_rules
@@ -73,6 +73,7 @@ class World:
                 clock=self.clock,
                 entries=self.entries,
                 bookkeeping=self.bookkeeping,
+                budgets=Budgets(self.table, lambda: f"nonce-{next(self._nonces)}"),
                 old_rows=OldRows(self.table),
                 rounds=self.rounds,
                 backfills=self.backfills,
@@ -86,10 +87,14 @@ class World:
             )
         )
         self.intake, self.redriver, self.reconciler = cases.intake, cases.redriver, cases.reconciler
-        self.sweeper = cases.sweeper
+        self.sweeper, self.gatherer = cases.sweeper, cases.gatherer
         self.status, self.run_hints = cases.status, cases.run_hints
         self.backfill_orders, self.backfiller = cases.backfill_orders, cases.backfiller
         self.replayer, self.pruner = cases.replayer, cases.pruner
+
+    def use_nonces_of(self, other: World) -> None:
+        """Make ids and nonces that another instance over the same ledger never makes."""
+        self._nonces = other._nonces
 
     def deadline(self, seconds: float = 10) -> Deadline:
         """Return a deadline so many seconds from now."""

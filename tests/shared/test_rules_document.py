@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from shared import rules_file
+from shared.durations import written_duration
 from shared.errors import RulesError
 from shared.model import Arrival, Source
-from shared.parameters import VALUES, Context, Locations, ParameterTemplate
+from shared.parameters import OF_BATCHES, VALUES, Context, Locations, ParameterTemplate
 from shared.path_template import (
     Captures,
     Mismatch,
@@ -27,7 +28,8 @@ from shared.path_template import (
     parser,
 )
 from shared.path_template.date_format import WIDTHS
-from shared.rules import FailureAction, Mode, OnOverwrite, Rules, problem
+from shared.rules import FailureAction, IfIncomplete, Mode, OnOverwrite, Rules, problem
+from shared.rules.gathering import DEFAULT_FILES, DEFAULT_QUIET, DEFAULT_WAIT, MOST_FILES
 from shared.rules.run_parameters import CONFLICTS, KINDS, LIMITED_KINDS, SIZE_LIMIT
 from shared.rules_file import parameter_checks, parse_rules, sizes
 from shared.yaml_source import reader
@@ -38,6 +40,7 @@ DOCUMENT = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding=
 # What a block of one of these kinds says is of the YAML above it.
 SAID_OF_YAML = ("faults", "starts", "sends", "ledger", "contenders")
 VERBS = ("matches", "misses", "undecided")
+OF_BATCHES_IN_ORDER = ("gather.manifest", "gather.count", "gather.by", "gather.files")
 LOCATIONS = Locations(
     account="account",
     blob_endpoint="https://account.blob.core.windows.net",
@@ -204,7 +207,7 @@ def run_parameters(block: Block) -> None:
         template.check(path.kinds)
         documented |= template.names
         assert template.render(context) == expected.strip(), text
-    assert documented >= set(VALUES)
+    assert documented >= set(VALUES) - OF_BATCHES
 
 
 def run_standard(block: Block) -> None:
@@ -288,6 +291,18 @@ def test_document_tells_every_word() -> None:
     assert set(
         re.findall(r"`([a-z]+\.[a-z_]+|triggered_by)`", section(10).partition("### 10.3")[2].partition("```")[0])
     ) == (parameter_checks.COMMAND_VALUES)
+
+
+def test_document_tells_how_a_rule_gathers() -> None:
+    """Every key of `gather`, its default, and every value of a batch stand in its tables."""
+    rows = re.findall(r"^\| `([\w.]+)` \| .* \|$", section(15), re.MULTILINE)
+    defaults = (f"{DEFAULT_FILES:,}", written_duration(DEFAULT_QUIET), written_duration(DEFAULT_WAIT))
+
+    assert rows == [*rules_file.GATHER_KEYS, *OF_BATCHES_IN_ORDER]
+    assert {*OF_BATCHES_IN_ORDER} == OF_BATCHES
+    assert all(f"`{default}`" in section(15) for default in defaults)
+    assert f"{MOST_FILES:,}" in section(15)
+    assert [*IfIncomplete] == re.findall(r"`(dead|run)`", section(15).partition("| `if_incomplete` |")[2])[:2]
 
 
 def test_document_names_every_directive() -> None:

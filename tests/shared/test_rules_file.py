@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shared.errors import RulesError
 from shared.model import JobReference
 from shared.path_template import RegexTemplate
-from shared.rules import Conditions, FailureAction, Mode, OnFailure, OnOverwrite, Rule
+from shared.rules import Conditions, FailureAction, Limit, Mode, OnFailure, OnOverwrite, Per, Rule
 from shared.rules_file import STANDARD_PARAMETERS, parse_rules
 
 MALFORMED = (Path(__file__).parent / "malformed_rules.txt").read_text(encoding="utf-8")
@@ -206,6 +206,33 @@ rules:
         OnFailure(),
     ]
     assert only_rule("").on_failure == OnFailure()
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("100/hour", (Limit(100, Per.HOUR),)),
+        ("[500/day, 1000000/minute]", (Limit(1_000_000, Per.MINUTE), Limit(500, Per.DAY))),
+        ('"007/day"', (Limit(7, Per.DAY),)),
+    ],
+)
+def test_limits_are_kept(written: str, kept: tuple[Limit, ...]) -> None:
+    """One or several, the shortest time first, whatever the order."""
+    assert only_rule(f"limit: {written}").limits == kept
+
+
+def test_default_limit_holds_where_a_rule_says_nothing() -> None:
+    """A rule's own limit takes the place of the file's."""
+    text = """
+version: 1
+defaults: {limit: 100/hour}
+rules:
+  - {name: silent, path: "landing/a", job: {id: 1}}
+  - {name: careful, path: "landing/b", job: {id: 1}, limit: 1/day}
+"""
+
+    assert [rule.limits for rule in parse_rules(text, "rules.yaml")] == [(Limit(100, Per.HOUR),), (Limit(1, Per.DAY),)]
+    assert only_rule("").limits == ()
 
 
 def test_conditions_are_kept() -> None:

@@ -332,6 +332,35 @@ async def test_identical_upload_runs_by_its_event_and_not_by_the_sweep(world: Wo
     assert len(world.databricks.runs) == 2
 
 
+async def test_late_event_of_what_was_taken_for_a_touch_runs(world: World) -> None:
+    """The same content written again runs by its event also where the sweep came first; its repetition does not."""
+    await world.drop(PATH)
+    world.clock.advance(MINUTE)
+    written = world.landing.upload(PATH)
+    await passes(world, 10)
+    assert await results(world) == [None, Result.TOUCHED]
+
+    await world.deliver(written)
+    await world.deliver(written)
+
+    assert await results(world) == [None, None]
+    assert len(world.databricks.runs) == 2
+
+
+async def test_late_rename_event_of_a_touched_file_does_not_run_again(world: World) -> None:
+    """The event of a rename tells no version: what it finds may be a touch of what has run."""
+    world.landing.upload("landing/crm/before.tmp")
+    renamed = world.landing.rename("landing/crm/before.tmp", PATH)
+    await passes(world, 10)
+    world.landing.touch(PATH)
+    await passes(world, 10)
+
+    await world.deliver(renamed)
+
+    assert await results(world) == [None, Result.TOUCHED]
+    assert len(world.databricks.runs) == 1
+
+
 async def test_touch_of_a_file_older_than_the_rule_runs() -> None:
     """New metadata gives a file that no entry knows a new time: nobody can tell it from a new one."""
     world = World(RULE)

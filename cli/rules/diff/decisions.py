@@ -81,6 +81,10 @@ def handling_of(match: Match, fields: Mapping[str, Any]) -> Iterator[str]:
         yield f"a new version of a known file: {rule.on_overwrite}"
     if rule.on_failure.action is not FailureAction.RECORD:
         yield f"a failed run: {rule.on_failure.action}, at most {rule.on_failure.most}"
+    if rule.gather:
+        yield f"gathered: {rule.gather.words()}"
+    if rule.limits:
+        yield f"at most {' and '.join(limit.words() for limit in rule.limits)}"
 
 
 def _decision(match: Match, locations: Locations) -> Decision:

@@ -11,17 +11,22 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cli.rules.schema import texts
-from shared.rules import FailureAction, Mode, OnOverwrite
+from shared.rules import FailureAction, IfIncomplete, Mode, OnOverwrite, Per
+from shared.rules.gathering import DEFAULT_FILES, MOST_FILES
 from shared.rules.run_parameters import CONFLICTS, LIST_KINDS, MAPPING_KINDS
 from shared.rules_file import (
     BLOB_TYPES,
     DEFAULTS_KEYS,
     EXAMPLES_KEYS,
     FILE_KEYS,
+    GATHER_KEYS,
+    GATHER_TAIL,
     GIVEN,
     GIVEN_KEYS,
     JOB_KEYS,
+    LIMIT_PATTERN,
     MOST_DBT_COMMANDS,
+    MOST_EXPECTED,
     MOST_RETRIES,
     PIPELINE_KEYS,
     RETRIES,
@@ -109,6 +114,8 @@ def _rule_keys() -> dict[str, Schema]:
         "mode": {"enum": [mode.value for mode in Mode], "default": Mode.RUN.value},
         "on_overwrite": {"enum": [each.value for each in OnOverwrite], "default": OnOverwrite.RUN.value},
         "on_failure": _on_failure(),
+        "limit": _limit(),
+        "gather": _gather(),
         "job": {"$ref": "#/$defs/job"},
         **dict.fromkeys(MAPPING_KINDS, _TEMPLATES),
         **{kind: {"type": "array", "items": {"type": "string"}} for kind in LIST_KINDS},
@@ -131,6 +138,29 @@ def _on_failure() -> Schema:
     retries = {"type": "object", "properties": dict.fromkeys(RETRIES, times), "additionalProperties": False}
     record = FailureAction.RECORD.value
     return {"anyOf": [{"const": record}, {**retries, "minProperties": 1, "maxProperties": 1}], "default": record}
+
+
+def _limit() -> Schema:
+    limit = {"type": "string", "pattern": LIMIT_PATTERN}
+    return {"anyOf": [limit, {"type": "array", "items": limit, "minItems": 1, "maxItems": len(Per)}]}
+
+
+def _gather() -> Schema:
+    names: Schema = {**_TEXT, "pattern": GATHER_TAIL}
+    schemas: dict[str, Schema] = {
+        "by": {"type": "string", "default": ""},
+        "quiet": _DURATION,
+        "wait": _DURATION,
+        "files": {"type": "integer", "minimum": 1, "maximum": MOST_FILES, "default": DEFAULT_FILES},
+        "expect": {"anyOf": [names, {**_SOME_TEXTS, "items": names, "maxItems": MOST_EXPECTED}]},
+        "if_incomplete": {"enum": [each.value for each in IfIncomplete], "default": IfIncomplete.DEAD.value},
+    }
+    of_batches = [{"not": {"required": ["expect", key]}} for key in ("quiet", "files")]
+    return {
+        **_object(GATHER_KEYS, schemas, texts.GATHER),
+        "dependentRequired": {"if_incomplete": ["expect"]},
+        "allOf": of_batches,
+    }
 
 
 def _volumes() -> Schema:

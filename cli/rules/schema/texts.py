@@ -29,6 +29,9 @@ RULE = {
     "and tell a person.",
     "on_failure": "What becomes of a file whose run failed in a way that may pass. record: nothing. {rerun: 2}: it is "
     "run again, at most twice. {repair: 2}: only what failed of the run is.",
+    "limit": "At most so many runs: 100/hour, or a list such as [10/minute, 500/day]. What is over it waits.",
+    "gather": "Many files start one run: those of which `by` is the same, when no more come, when there are enough, or "
+    "when all that are expected are there.",
     "job": "The job to start: by id, or by its unique name.",
     "notebook_params": "Parameters of the job's notebooks, with {captures} and {blob.uri} and the like.",
     "job_parameters": "Parameters of the job itself, with {captures} and {blob.uri} and the like.",
@@ -55,6 +58,15 @@ GIVEN = {
     "blob_type": "Its type.",
     "api": "The storage operation that wrote it.",
     "account": "The storage account it lies in.",
+}
+GATHER = {
+    "by": "Captures that the files of one batch have in common, such as {source}/{date:%Y%m%d}; else all are of one.",
+    "quiet": "A batch is closed when no file has come for so long: 90s, 5m, 48h or 7d. 5m if it is not said.",
+    "wait": "A batch is closed so long after its first file at the latest. 1h if it is not said.",
+    "files": "A batch is closed as soon as it has so many files. 1000 if it is not said.",
+    "expect": "Names of files that the batch is complete with, or folders and names; then it is closed at once.",
+    "if_incomplete": "What becomes of files that lack others when `wait` is over. dead: they are given up. run: they "
+    "are run without these.",
 }
 PIPELINE = {
     "full_refresh": "true: refresh everything anew.",

@@ -85,6 +85,7 @@ def test_same_rules_differ_in_nothing(compared: Any) -> None:
         ("job: {id: 7}", "job: {id: 7}, mode: shadow", "landing/crm/a.csv", "other handling"),
         ("job: {id: 7}", "job: {id: 7}, min_age: 5m", "landing/crm/a.csv", "other handling"),
         ("job: {id: 7}", "job: {id: 7}, on_overwrite: alert", "landing/crm/a.csv", "other handling"),
+        ("job: {id: 7}", "job: {id: 7}, limit: 100/hour", "landing/crm/a.csv", "other handling"),
         ("job: {id: 7}", "job: {id: 7}, on_failure: {rerun: 2}", "landing/crm/a.csv", "other handling"),
         ("job: {id: 7}", "job: {id: 7}, content_type: text/csv", "landing/crm/a.csv", "other handling"),
         ("min_size: 100", "min_size: 10", "landing/big/a\t50", "newly matched"),
