@@ -6,9 +6,11 @@ READY := $(VENV)/.ready
 # More than the processors of a small machine: the acceptance tests wait most of their time.
 WORKERS ?= 3
 MARKS ?= acceptance or not acceptance
+# Calls of one history that go wrong, beside crashes.
+FAULTS ?= 1
 SOURCES := function_app.py functions shared cli localdev bench tests
 
-.PHONY: help demo up test soak lint format bench clean
+.PHONY: help demo up test soak sim mutants search audit lint format bench clean
 
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
@@ -22,14 +24,29 @@ up: $(READY) ## Start everything on this laptop; drop your own files with `landf
 test: $(READY) lint ## Lint, types, unit, Azurite and acceptance tests
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "$(MARKS)"
 
-soak: $(READY) ## Lose, repeat and delay the events of 5,000 files on three hosts; some minutes
-	@LOST_EVENTS_FILES=5000 LOST_EVENTS_SEED=$${LOST_EVENTS_SEED:-$$(date +%s)} \
+soak: $(READY) ## Drop 20,000 files on hosts that are killed and frozen behind broken networks; most of an hour
+	@PROCESSES_ARRIVALS=$${PROCESSES_ARRIVALS:-20000} PROCESSES_SEED=$${PROCESSES_SEED:-$$(date +%s)} \
 		$(BIN)/python -m pytest -q -s tests/acceptance/test_lost_events.py
+
+mutants: $(READY) ## Weaken the rules of the service one by one, and show that each weakening is noticed
+	@$(BIN)/python -m tests.mutants $(MUTANTS)
+
+search: $(READY) ## Search all that three workers can do to one entry by crashes, faults and time
+	@$(BIN)/python -m tests.search --weakened --faults $(FAULTS)
+
+SEEDS ?= 1:1000
+sim: $(READY) ## Simulate histories of the whole service, one a seed: SEEDS=<first>:<count>
+	@$(BIN)/python -m tests.simulation --seeds $(SEEDS)
 
 lint: $(READY) ## Lint, format and types
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/bandit -q -c pyproject.toml -r function_app.py functions shared cli localdev
 	@$(BIN)/mypy
+
+audit: $(READY) ## Ask for known vulnerabilities of what Azure installs; needs a connection, and fails without one
+	@$(BIN)/pip-audit --strict --progress-spinner off -r requirements.txt || \
+		{ echo "Not audited, or vulnerable: read above. A package that cannot be asked about counts as a failure."; exit 1; }
 
 format: $(READY) ## Format the code
 	@$(BIN)/ruff check --fix-only --quiet $(SOURCES)

@@ -1,0 +1,143 @@
+"""Thousands of histories of the real service, and what a history may never show."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections import Counter
+
+import pytest
+
+from tests.proof_record import record
+from tests.simulation import Ingredient, Outcome, run_history
+from tests.simulation.command import Order, replay_command
+from tests.simulation.outcome import CHECKS, Totals
+
+SEEDS = int(os.environ.get("SIMULATION_SEEDS", "1000"))
+CHUNK = 50
+# What fits into two or three minutes of one processor; `python -m tests.simulation --arrivals 100000` takes longer.
+LARGE_ARRIVALS = int(os.environ.get("SIMULATION_ARRIVALS", "30000"))
+# What must have taken place somewhere in each chunk of seeds, or the histories prove nothing of it.
+EXPECTED = (
+    *(f"{io} {fate}" for io in ("table.transact", "table.range") for fate in ("reject", "lose", "slow")),
+    *(f"{io} {when}" for io in ("table.transact", "table.range") for when in ("crash-before", "crash-after")),
+    "table.transact repeat",
+    "zombie request",
+    "crash",
+    "token repeated",
+    "event lost",
+    "event late",
+    "event duplicated",
+    "event redelivered",
+    "events in one payload",
+    "overwrite",
+    "touch",
+    "delete",
+    "rename",
+    "replay",
+    "backfill",
+    "deploy",
+    "deleted run",
+    "skipped run",
+    "failed run",
+    "repaired run",
+    "refused",
+    "throttled",
+    "job missing",
+    "unauthorised",
+    "table down",
+    "databricks down",
+    "spell of listing-down",
+    "timer dead",
+    "timer doubled",
+    "queue message",
+    "generation added",
+    "watermark moved",
+    "settled succeeded",
+    "settled failed",
+    "settled cancelled",
+    "settled unknown",
+    "settled superseded",
+    "settled vanished",
+    "settled touched",
+    "dead entry",
+)
+# What not every chunk of seeds has.
+SELDOM = (
+    *(f"run-now {fate}" for fate in ("reject", "lose", "repeat", "slow", "crash-before", "crash-after")),
+    "dead letter",
+    "pruned entry",
+    "pass without a ledger",
+    "rules: reorder",
+    "rules: rename",
+    "rules: disable",
+    "rules: add",
+)
+_IO = (Ingredient.REJECT, Ingredient.LOSE_ANSWER, Ingredient.REPEAT, Ingredient.SLOW, Ingredient.CRASH)
+_FREEZING, _EDITS = Ingredient.FREEZE, Ingredient.RULE_EDITS
+HISTORIES_OF_SELDOM = (
+    (3, (*_IO, _FREEZING, Ingredient.SKIPPED_RUNS)),
+    (2, (*_IO, _FREEZING, _EDITS, Ingredient.SMALL_PAGES)),
+    (3, (_EDITS, Ingredient.LEDGER_DOWN, Ingredient.DEAD_LETTERS, Ingredient.PRUNES)),
+    (7, (_EDITS, Ingredient.LEDGER_DOWN, _FREEZING, Ingredient.DEAD_LETTERS)),
+    (8, (_EDITS, _FREEZING)),
+    (11, (_EDITS, *_IO)),
+    (12, (_EDITS,)),
+    (13, (_EDITS,)),
+)
+
+
+def told(outcome: Outcome, arrivals: int | None = None) -> str:
+    """Return what is wrong with a history, and how to see it again."""
+    order = Order(seed=outcome.seed, arrivals=arrivals, only=None, history=None)
+    return "\n".join([f"seed {outcome.seed}: {replay_command(order)}", *map(str, outcome.violations[:5])])
+
+
+@pytest.mark.parametrize("first", range(1, SEEDS + 1, CHUNK))
+def test_nothing_is_lost_doubled_or_stuck(first: int) -> None:
+    """No history breaks a promise, whatever fails in it; each fault really took place, and files really ran."""
+    began, totals, broken = time.monotonic(), Totals(), []
+    for seed in range(first, first + CHUNK):
+        outcome = run_history(seed)
+        totals.add(outcome)
+        broken += [told(outcome)] if outcome.violations else []
+    totals.seconds = time.monotonic() - began
+    _record("simulation: short histories", totals, f"{first}:{CHUNK}")
+
+    assert not broken, "\n".join(broken)
+    assert [what for what in EXPECTED if not totals.hits[what]] == []
+    assert totals.runs > totals.arrivals / 2
+
+
+def test_seldom_faults_take_place_too() -> None:
+    """What is rare in the seeds is part of histories that are made of it."""
+    outcomes = [run_history(seed, arrivals=400, only=made_of) for seed, made_of in HISTORIES_OF_SELDOM]
+    hits = sum((outcome.hits for outcome in outcomes), Counter[str]())
+
+    assert [told(outcome) for outcome in outcomes if outcome.violations] == []
+    assert [what for what in SELDOM if not hits[what]] == []
+
+
+def test_large_history_keeps_every_promise() -> None:
+    """Tens of thousands of files in one ledger, with crashes all the time: the bounds hold as in a small one."""
+    began = time.monotonic()
+    outcome = run_history(2, arrivals=LARGE_ARRIVALS)
+    totals = Totals().add(outcome)
+    totals.seconds = time.monotonic() - began
+    _record(f"simulation: one history of {LARGE_ARRIVALS:,} files", totals, "2:1")
+
+    assert not outcome.violations, told(outcome, LARGE_ARRIVALS)
+    assert outcome.hits["crash"] > LARGE_ARRIVALS / 1000
+    assert outcome.runs > LARGE_ARRIVALS * 0.9
+
+
+def _record(what: str, totals: Totals, seeds: str) -> None:
+    sys.stdout.write(f"{totals.line()}\n")
+    record(
+        what,
+        how_many=f"{totals.seeds:,} histories, {totals.arrivals:,} arrivals, {totals.runs:,} runs",
+        result=", ".join(f"{totals.counts[name]} {name}" for name in CHECKS),
+        seed=seeds,
+        seconds=totals.seconds,
+    )
