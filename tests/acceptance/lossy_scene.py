@@ -1,4 +1,8 @@
-"""What losing events needs: Azurite, a workspace, several hosts, and an event source that is up to no good."""
+"""All that goes wrong, around real processes: hosts that die and freeze, networks that lie, events that are lost.
+
+Several hosts with wrong clocks share one Azurite and one workspace, behind proxies that break what they pass on; an
+event source drops, repeats, delays and reorders.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import asyncio
 import os
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -35,8 +39,12 @@ from shared.secret import Secret
 from shared.storage_connection import EMULATOR_ACCOUNT
 from shared.wiring import Service, load_rules
 from tests.acceptance.fleet import Fleet, FrontDoor
+from tests.acceptance.history import History
+from tests.acceptance.trouble import Trouble
 
-SEED = int(os.environ.get("LOST_EVENTS_SEED", "41"))
+SEED = int(os.environ.get("PROCESSES_SEED", "41"))
+# Seconds that the clock of each host is ahead; the entries' lease is shorter than what lies between two of them.
+SKEWS = (0.0, 75.0, -40.0, 20.0)
 DROPPED, DOUBLED, REORDERED, LATEST = 0.2, 0.2, 0.2, 8.0  # shares of the events; seconds that one is late at most
 RULE, CONTAINER, TOKEN = "crm", "landing", "lost-events"
 # Seven places to list, so that a sweep has as many shards.
@@ -67,8 +75,11 @@ class Wave:
 class Scene:
     """What the test acts on."""
 
-    service: Service
+    service: Service  # past all proxies, by the right clock
     fleet: Fleet
+    trouble: Trouble
+    history: History
+    workspace: httpx.AsyncClient  # past the proxy as well
     simulator: EventSimulator
     landing: ContainerClient
     fates: random.Random
@@ -123,6 +134,26 @@ class Scene:
             return all(key in found and found[key].outcome != "open" for key in wave.versions)
         return False
 
+    async def open_paths(self) -> list[str]:
+        """Return the paths of the entries that have a marker: those that are open."""
+        found = []
+        for partition in partitions_of(RULE):
+            async for marker in self.service.entries.open(partition):
+                entry = await self.service.entries.read_at(marker.partition, marker.key)
+                found.append(entry.arrival.path if entry else marker.key)
+        return found
+
+    async def runs(self) -> list[Mapping[str, str]]:
+        """Return the notebook parameters of every run that the workspace has."""
+        runs: list[Mapping[str, str]] = []
+        query: dict[str, str] = {"limit": "25"}
+        while True:
+            page = (await self.workspace.get("/api/2.2/jobs/runs/list", params=query)).raise_for_status().json()
+            runs += [run["overriding_parameters"]["notebook_params"] for run in page.get("runs", [])]
+            if not page.get("next_page_token"):
+                return runs
+            query["page_token"] = page["next_page_token"]
+
 
 def _arrival(path: str, etag: str, committed_at: datetime) -> Arrival:
     return Arrival(
@@ -136,36 +167,32 @@ def _arrival(path: str, etag: str, committed_at: datetime) -> Arrival:
 
 
 @asynccontextmanager
-async def lossy_scene(folder: Path, hosts: int, **settings: str) -> AsyncIterator[tuple[Scene, httpx.AsyncClient]]:
-    """Yield everything running, the rule active, and a client of the workspace; the settings are the hosts'."""
+async def lossy_scene(folder: Path, **settings: str) -> AsyncIterator[Scene]:
+    """Yield everything running and the rule active; nothing goes wrong yet. The settings are the hosts'."""
     rules = folder / "rules.yaml"
     rules.write_text(RULES, encoding="utf-8")
-    databricks = WorkspaceSettings(
-        data=folder / "workspace", notebooks=folder / "notebooks", token=Secret(TOKEN), running_tasks=100
-    )
-    databricks.notebooks.mkdir()
     async with AsyncExitStack() as resources:
         storage = Azurite()
         await asyncio.to_thread(storage.start)
         resources.push_async_callback(asyncio.to_thread, storage.stop)
         create_containers(storage.connection_string, load_rules(rules))
-        url = await resources.enter_async_context(running(create_app(databricks, runner=ScriptedRunner())))
-        authorised = httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30)
-        workspace = await resources.enter_async_context(authorised)
-        (await workspace.post("/api/2.2/jobs/create", json=JOB)).raise_for_status()
+        url, workspace = await _workspace(folder, resources)
+        trouble = await resources.enter_async_context(Trouble(storage, url, len(SKEWS), SEED))
         environment = {
             **LOCAL_SETTINGS,
             "AzureWebJobsStorage": storage.connection_string,
-            "DATABRICKS_HOST": url,
+            "DATABRICKS_HOST": trouble.jobs.url,
             "DATABRICKS_TOKEN": TOKEN,
             "DATABRICKS_RATE_PERCENT": "10000",  # the local workspace has no limits
+            "MOST_RUNS_PER_HOUR": "1000000",  # a soak starts more than a service should
             "RULES_FILE": str(rules),
-            "RECONCILE_SCHEDULE": "*/3 * * * * *",
+            "RECONCILE_SCHEDULE": "*/3 * * * * *",  # by each host's own clock, and all at once: no timer is a singleton
             "SETTLE_INTERVAL": "1s",
             "DISPATCH_LEASE": "25s",
             **settings,
         }
-        fleet = Fleet(folder, hosts, environment)
+        own = [{"AzureWebJobsStorage": trouble.connection_string(number)} for number in range(len(SKEWS))]
+        fleet = Fleet(folder, environment, own, SKEWS)
         resources.push_async_callback(fleet.stop)
         await fleet.deploy()
         await asyncio.to_thread(run_first_pass, fleet.urls[0], "on_reconcile_timer", environment)
@@ -175,8 +202,29 @@ async def lossy_scene(folder: Path, hosts: int, **settings: str) -> AsyncIterato
         account = BlobServiceClient.from_connection_string(storage.connection_string)
         await resources.enter_async_context(account)
         simulator = await resources.enter_async_context(_simulator(storage, door.url))
-        scene = Scene(service, fleet, simulator, account.get_container_client(CONTAINER), random.Random(SEED))
-        yield scene, workspace
+        yield Scene(
+            service=service,
+            fleet=fleet,
+            trouble=trouble,
+            history=History(SEED, folder),
+            workspace=workspace,
+            simulator=simulator,
+            landing=account.get_container_client(CONTAINER),
+            fates=random.Random(SEED),
+        )
+
+
+async def _workspace(folder: Path, resources: AsyncExitStack) -> tuple[str, httpx.AsyncClient]:
+    """Return the address of a workspace with the job, and a client of it."""
+    settings = WorkspaceSettings(
+        data=folder / "workspace", notebooks=folder / "notebooks", token=Secret(TOKEN), running_tasks=100
+    )
+    settings.notebooks.mkdir()
+    url = await resources.enter_async_context(running(create_app(settings, runner=ScriptedRunner())))
+    authorised = httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30)
+    client = await resources.enter_async_context(authorised)
+    (await client.post("/api/2.2/jobs/create", json=JOB)).raise_for_status()
+    return url, client
 
 
 def _simulator(storage: Azurite, url: str) -> EventSimulator:
@@ -185,7 +233,7 @@ def _simulator(storage: Azurite, url: str) -> EventSimulator:
         webhook=url,
         containers=(CONTAINER,),
         poll_interval=1.0,
-        policy=RetryPolicy(time_scale=0.1),
+        policy=RetryPolicy(time_scale=0.03),  # hosts that are killed cost many events several attempts
         dead_letter_container=None,
         seed=SEED,
     )
