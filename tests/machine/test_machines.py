@@ -1,0 +1,30 @@
+"""Whatever people, storage, Databricks and processes do, in whatever order: what docs/semantics.md promises is so."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.machine.machines import MACHINES, MUST_REACH, work_through
+from tests.proof_record import record
+
+HISTORIES = 40  # of each machine; `python -m tests.machine --histories 5000` goes on
+
+
+@pytest.mark.parametrize("name", sorted(MACHINES))
+def test_promises_are_kept_whatever_happens(name: str) -> None:
+    """No history of what may happen breaks a promise, and the histories are not idle: they reach what they must."""
+    started = time.monotonic()
+
+    tally = work_through(MACHINES[name], HISTORIES)
+
+    assert sorted(MUST_REACH[name] - tally.reached.keys()) == []
+    record(
+        f"machine: {name}",
+        how_many=f"{tally.histories:,} histories, {tally.steps:,} steps, {tally.versions:,} versions of files",
+        result=f"{tally.runs:,} runs; no promise broken",
+        seed="derandomized",
+        seconds=time.monotonic() - started,
+    )
+    print(f"{name}: {tally.histories} histories, {tally.steps} steps, {tally.versions} versions, {tally.runs} runs")  # noqa: T201 - the closing line of a proof
