@@ -10,7 +10,7 @@ MARKS ?= acceptance or not acceptance
 FAULTS ?= 1
 SOURCES := function_app.py functions shared cli localdev bench tests
 
-.PHONY: help demo up test soak sim mutants search audit lint format bench clean
+.PHONY: help demo up test soak sim mutants search proof audit lint format bench clean
 
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ search: $(READY) ## Search all that three workers can do to one entry by crashes
 SEEDS ?= 1:1000
 sim: $(READY) ## Simulate histories of the whole service, one a seed: SEEDS=<first>:<count>
 	@$(BIN)/python -m tests.simulation --seeds $(SEEDS)
+
+proof: $(READY) ## Run every proof and write docs/proof.md anew; about an hour, or PROOFS="search mutants"
+	@$(BIN)/python -m tests.proof $(PROOFS)
 
 lint: $(READY) ## Lint, format and types
 	@$(BIN)/ruff check $(SOURCES)
