@@ -33,10 +33,11 @@ class Claimant:
     ) -> None:
         """Claim candidates and count what came of them; past the deadline nothing is started, only claimed.
 
-        What one file meets is logged, and it is left for a later round. Raises LedgerUnavailable after all have been
-        tried, and BlobsUnavailable when of MOST_REFUSED files not one could be looked up.
+        What one file meets is logged, and it is left for a later round: a ledger that fails now and then must not
+        cost the files beside it their turn. Raises BlobsUnavailable or LedgerUnavailable when of MOST_REFUSED files
+        not one could be looked up and claimed.
         """
-        refusals: list[BlobsUnavailable] = []
+        refusals: list[BlobsUnavailable | LedgerUnavailable] = []
         done = 0
 
         async def one(candidate: Candidate) -> None:
@@ -46,11 +47,9 @@ class Claimant:
             try:
                 await self._claim(view, candidate, until, deadline, findings)
                 done += 1
-            except LedgerUnavailable:
-                raise
             except Exception as error:  # noqa: BLE001 - what one file meets must not hold up the others
                 _leave(candidate, error, findings)
-                if isinstance(error, BlobsUnavailable):
+                if isinstance(error, BlobsUnavailable | LedgerUnavailable):
                     refusals.append(error)
 
         await all_done((one(candidate) for candidate in candidates), CONCURRENCY)

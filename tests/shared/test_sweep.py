@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from shared.model import Result, Source, State
+from shared.errors import LedgerUnavailable
+from shared.ledger import Claim
+from shared.model import Entry, Result, Source, State
 from tests.fakes.manual_clock import START
 from tests.fakes.world import RULES, World
 
@@ -254,6 +257,32 @@ async def test_failing_listing_keeps_its_watermark_and_says_so(world: World) -> 
     assert standings["crm"].low_watermark == START
     assert standings["erp"].low_watermark > START
     assert done.failures == ["sweep: Could not list landing."]
+
+
+async def test_ledger_that_fails_one_file_costs_no_other_its_turn(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files beside it are claimed, nothing is proven past it, and the next pass claims it."""
+    claim = world.entries.claim
+    failed: list[Entry] = []
+
+    async def failing(entry: Entry, **options: Any) -> Claim:
+        if entry.arrival.path == "crm/b.csv" and not failed:
+            failed.append(entry)
+            raise LedgerUnavailable("Could not write to the ledger: HTTP 503.")
+        return await claim(entry, **options)
+
+    monkeypatch.setattr(world.entries, "claim", failing)
+    arrivals = [world.landing.upload(f"landing/crm/{name}.csv") for name in "abc"]
+
+    found = await swept(world)
+    standing = (await world.bookkeeping.standings())["crm"]
+    again = await swept(world, MINUTE)
+
+    assert (found["missed"], found["failed"], found["complete"]) == (2, 1, True)
+    assert standing.low_watermark <= arrivals[1].committed_at
+    assert again["missed"] == 1
+    assert len(world.databricks.runs) == 3
 
 
 async def test_long_outage_widens_the_window(world: World) -> None:
