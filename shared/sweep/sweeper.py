@@ -26,6 +26,10 @@ from shared.sweep.view import View, view_of
 from shared.together import all_done
 
 CONCURRENCY = 4
+# An idle host takes a message within ten seconds, one that must start first, or tries again, within about a minute (see
+# host.json). What nobody has taken after twice that waits for too few workers, or its message is lost, or hidden with a
+# worker that died before it had the lease. The passes go on with it; the lease keeps off whoever comes after all.
+LEFT_TO_THE_QUEUE = timedelta(minutes=2)
 # A message that nobody has taken for so long was lost; a second one is harmless, the lease decides.
 SENT_AGAIN_AFTER = timedelta(minutes=10)
 
@@ -133,13 +137,13 @@ class Sweeper:
         return await self._send(opened) if expected > self._tools.settings.sweep_queue_above else opened
 
     async def _go_on(self, round_: Round, view: View, deadline: Deadline) -> RoundReport:
-        is_late = round_.sent_at is not None and round_.sent_at + SENT_AGAIN_AFTER <= self._tools.clock.now()
-        if is_late:
+        now = self._tools.clock.now()
+        waited = now - round_.sent_at if round_.sent_at is not None else None
+        if waited is not None and waited >= SENT_AGAIN_AFTER:
             round_ = await self._send(round_)
         shards = await self._tools.rounds.shards(round_)
-        if round_.sent_at is not None and not is_late:
+        if waited is not None and waited < LEFT_TO_THE_QUEUE:
             # The others have a message that will be taken; the message of a dead worker stays hidden for long.
-            now = self._tools.clock.now()
             shards = [shard for shard in shards if shard.is_abandoned(now)]
         await self._sweep_shards(view, shards, deadline)  # late, the passes alone must be enough
         found = await self._conclude(round_, view)

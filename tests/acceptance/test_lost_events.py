@@ -38,9 +38,6 @@ OVERWRITTEN = 0.1
 PAUSE = max(1.0, FILES / 2000)
 # Until every event has had its chance no sweep may claim; then it claims at once, also beside late events.
 PATIENT, EAGER = "1h", "1s"
-# A host that is killed between receiving the message of a shard and taking the shard hides it for ten minutes, from
-# the queue and from the passes (sweeper.SENT_AGAIN_AFTER): with a kill every two seconds passes sweep alone.
-NEVER = 10**9
 # A beat of the killing may find only one host up; on a machine that is busy with other things it often does.
 LEAST_KILLS = 20
 # From so many files on each kind of fault must have happened; a shorter run makes too few requests for that.
@@ -109,7 +106,7 @@ async def _lose_events(scene: Scene, waves: list[Wave]) -> bool:
         await scene.simulator.drain()
         scene.history.note("drained")
         woke = await zombie
-        await scene.fleet.deploy(RECONCILE_GRACE=EAGER, SWEEP_QUEUE_ABOVE=str(NEVER))
+        await scene.fleet.deploy(RECONCILE_GRACE=EAGER, SWEEP_QUEUE_ABOVE=str(FILES // 2))
         scene.history.note("deployed")
         await until_done(lambda: _found(scene, len(wave.versions) - len(wave.dropped) // 2), SECONDS, pause=PAUSE)
     # Who takes a shard of a sweep keeps it for a minute when killed: with a kill every two seconds the last few files

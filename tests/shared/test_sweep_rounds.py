@@ -14,7 +14,7 @@ from shared.ledger import Round, Shard
 from shared.ledger.rounds import LEASE
 from shared.sweep import RoundReport
 from shared.sweep.conclusion import OVERLAP
-from shared.sweep.sweeper import SENT_AGAIN_AFTER
+from shared.sweep.sweeper import LEFT_TO_THE_QUEUE, SENT_AGAIN_AFTER
 from tests.fakes.manual_clock import START
 from tests.fakes.world import World
 
@@ -313,6 +313,47 @@ async def test_lost_messages_are_sent_again() -> None:
     await page(world)
 
     assert len(world.queue.take()) == 4
+
+
+async def test_pass_takes_over_shards_that_nobody_has_taken() -> None:
+    """A message that is lost, or hidden with a worker that died before it had the lease, costs minutes, not ten."""
+    world = await active(MANY, SWEEP_QUEUE_ABOVE="5")
+    await large(world)
+    await page(world)
+    world.queue.take()
+    world.clock.advance(LEFT_TO_THE_QUEUE.total_seconds() - 1)
+    await page(world)
+    while_left = await listed(world)
+    world.clock.advance(1)
+    await page(world)
+    taken_over = await listed(world)
+    await world.reconciler.run()
+
+    current = await world.rounds.current("quick")
+    assert (while_left, taken_over) == (8, 16)
+    assert world.queue.take() == []
+    assert current is not None
+    assert current.concluded_at is not None
+    assert len(world.databricks.runs) == 40
+
+
+async def test_message_of_a_shard_that_a_pass_has_taken_over_does_nothing() -> None:
+    """It comes after all, while the pass has the lease: neither disturbs the other, and each file runs once."""
+    world = await active(MANY, SWEEP_QUEUE_ABOVE="5")
+    await large(world)
+    (found,) = await page(world)
+    (message, *_) = world.queue.take()
+    world.clock.advance(LEFT_TO_THE_QUEUE.total_seconds())
+    (shard, *_) = await world.rounds.shards(found.round)
+    assert await world.rounds.take(shard, world.clock.now()) is not None
+    before = await listed(world)
+    await world.sweeper.work_on(message)
+    after = await listed(world)
+    world.clock.advance(LEASE.total_seconds())
+    await world.reconciler.run()
+
+    assert before == after
+    assert len(world.databricks.runs) == 40
 
 
 async def test_pass_takes_over_the_shard_of_a_dead_queue_worker() -> None:
