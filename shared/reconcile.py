@@ -4,15 +4,19 @@ Redrive what is overdue, settle what has ended, take in dead letters, sweep for 
 remove what is old.
 
 Assume that the timer is late, doubled, overlapping or dead: every step may run twice at once. A step or a rule that
-fails is logged and does not stop the others (invariant 6); each step has its share of the time.
+fails is logged and does not stop the others (invariant 6); each step has its share of the time. What ends the process
+in one step, always at the same place, must not stop the others either: after a pass that did not end, the steps come in
+any order.
 """
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from shared import logs
@@ -33,9 +37,9 @@ from shared.settings import Settings
 from shared.sweep import RoundReport, Sweep, Sweeper
 from shared.upkeep import Upkeep
 
-# Parts of the budget by whose end each step stops; what a step leaves over goes to the next.
-REDRIVE_SHARE, SETTLE_SHARE, GATHER_SHARE, DEAD_LETTER_SHARE = 0.3, 0.5, 0.62, 0.67
-SWEEP_SHARE, BACKFILL_SHARE = 0.85, 0.95
+# Each step's part of the budget; what a step leaves over goes to the next.
+REDRIVE_SHARE, SETTLE_SHARE, GATHER_SHARE, DEAD_LETTER_SHARE = 0.3, 0.2, 0.12, 0.05
+SWEEP_SHARE, BACKFILL_SHARE = 0.18, 0.1
 _T = TypeVar("_T")
 
 
@@ -82,7 +86,7 @@ class Pass:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Steps:
-    """What a pass does, in this order."""
+    """What a pass does, in this order while all is well."""
 
     redriver: Redriver  # redrive, then settle
     gatherer: Gatherer
@@ -105,6 +109,7 @@ class Reconciler:
         limiter: Limiter,
         clock: Clock,
         settings: Settings,
+        randomness: random.Random,
     ) -> None:
         self._rule_book = rule_book
         self._steps = steps
@@ -113,47 +118,81 @@ class Reconciler:
         self._limiter = limiter
         self._clock = clock
         self._settings = settings
+        self._randomness = randomness
+        # What cuts a pass short ends its process as well, if not its neighbours: so this need not be written down.
+        self._has_last_ended = False
 
     async def run(self) -> Pass:
         """Run one pass within the budget, log it, and leave its summary as the heartbeat.
 
         Never raises for what Databricks or Blob Storage do; raises LedgerError when the ledger cannot even be read.
         """
+        in_order, self._has_last_ended = self._has_last_ended, False
         result = Pass(self._clock.now(), self._clock.monotonic())
         standings = await self._bookkeeping.standings()
         await self._attempt(result, "breakers", self._breakers.load())
         await self._attempt(result, "limits", self._limiter.load())
-        rules = await self._attempt(result, "rules", self._rule_book.current()) or Rules(())
+        rules = await self._attempt(result, "rules", self._rule_book.current())
+        if rules is not None:
+            standings |= await self._attempt(result, "former rules", self._unseen(rules, standings)) or {}
+        rules = rules or Rules(())
         due = await self._attempt(result, "due", self._steps.redriver.due(_names(rules, standings))) or []
         result.due = len(due)
-        await self._redrive(result, due)
-        gathering = self._steps.gatherer.gather(due, self._share(GATHER_SHARE, result))
-        result.gathered = await self._attempt(result, "gather", gathering) or Counter()
-        if result.gathered["failed"]:
-            result.failures.append(f"gather: {result.gathered['failed']} failed; the log says why")
-        if self._steps.dead_letters is not None:
-            work = self._steps.dead_letters.take_in(self._share(DEAD_LETTER_SHARE, result))
-            result.dead_letters = await self._attempt(result, "dead letters", work)
-        await self._sweep(result, rules, standings)
-        backfills = self._steps.backfiller.advance(self._share(BACKFILL_SHARE, result))
-        await self._attempt(result, "backfills", backfills)
+        steps = [
+            (REDRIVE_SHARE, partial(self._redrive, result, due)),
+            (SETTLE_SHARE, partial(self._settle, result, due)),
+            (GATHER_SHARE, partial(self._gather, result, due)),
+            (DEAD_LETTER_SHARE, partial(self._take_in_dead_letters, result)),
+            (SWEEP_SHARE, partial(self._sweep, result, rules, standings)),
+            (BACKFILL_SHARE, partial(self._go_on_with_backfills, result)),
+        ]
+        if not in_order:
+            self._randomness.shuffle(steps)
+        until = 0.0
+        for share, step in steps:
+            until += share
+            await step(self._share(until, result))
         result.seconds = self._clock.monotonic() - result.started
         await self._conclude(result)
         # Last of all, with the heartbeat written: it reads much, once an hour, and nothing waits for it.
         await self._attempt(result, "upkeep", self._steps.upkeep.run(standings, self._share(1, result)))
+        self._has_last_ended = True
         return result
 
-    async def _redrive(self, result: Pass, due: Sequence[Marker]) -> None:
-        redriven = await self._attempt(
-            result, "redrive", self._steps.redriver.redrive(due, self._share(REDRIVE_SHARE, result))
-        )
-        settling = self._steps.redriver.settle(due, self._share(SETTLE_SHARE, result))
-        settled = await self._attempt(result, "settle", settling)
-        result.redriven = redriven or Counter()
-        result.settled = settled or Counter()
+    async def _unseen(self, rules: Rules, standings: Mapping[str, Standing]) -> dict[str, Standing]:
+        """Give a standing to the rules that have claimed and were removed or disabled before any pass saw them.
 
-    async def _sweep(self, result: Pass, rules: Rules, standings: dict[str, Standing]) -> None:
-        work = self._steps.sweeper.sweep(rules, standings, self._share(SWEEP_SHARE, result))
+        From then on they are former rules like all others: their entries are finished, kept from other rules, pruned.
+        Those in force get theirs from the sweep, by the storage service's time.
+        """
+        in_force = {rule.ledger_name for rule in rules if rule.enabled}
+        unseen = await self._bookkeeping.claimants() - set(standings) - in_force
+        return await self._bookkeeping.activate_all(sorted(unseen), self._clock.now())
+
+    async def _redrive(self, result: Pass, due: Sequence[Marker], deadline: Deadline) -> None:
+        work = self._steps.redriver.redrive(due, deadline)
+        result.redriven = await self._attempt(result, "redrive", work) or Counter()
+
+    async def _settle(self, result: Pass, due: Sequence[Marker], deadline: Deadline) -> None:
+        work = self._steps.redriver.settle(due, deadline)
+        result.settled = await self._attempt(result, "settle", work) or Counter()
+
+    async def _gather(self, result: Pass, due: Sequence[Marker], deadline: Deadline) -> None:
+        work = self._steps.gatherer.gather(due, deadline)
+        result.gathered = await self._attempt(result, "gather", work) or Counter()
+        if result.gathered["failed"]:
+            result.failures.append(f"gather: {result.gathered['failed']} failed; the log says why")
+
+    async def _take_in_dead_letters(self, result: Pass, deadline: Deadline) -> None:
+        if self._steps.dead_letters is not None:
+            work = self._steps.dead_letters.take_in(deadline)
+            result.dead_letters = await self._attempt(result, "dead letters", work)
+
+    async def _go_on_with_backfills(self, result: Pass, deadline: Deadline) -> None:
+        await self._attempt(result, "backfills", self._steps.backfiller.advance(deadline))
+
+    async def _sweep(self, result: Pass, rules: Rules, standings: dict[str, Standing], deadline: Deadline) -> None:
+        work = self._steps.sweeper.sweep(rules, standings, deadline)
         result.rounds = await self._attempt(result, "sweep", work) or []
         for found in result.rounds:
             result.failures += [f"sweep: {failure}"[:500] for failure in found.failures]

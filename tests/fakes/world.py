@@ -56,6 +56,7 @@ class World:
         self.databricks = FakeDatabricks(self.clock)
         self.settings = read_settings({**ENVIRONMENT, **settings})
         self._nonces = itertools.count()
+        self._randomness = random.Random(1)  # no process begins with the same
         self.restart(rules)
 
     def restart(self, rules: str) -> None:
@@ -82,7 +83,7 @@ class World:
                 landing=self.landing,
                 databricks=self.databricks,
                 locations=wiring.locations(self.settings.landing),
-                randomness=random.Random(1),
+                randomness=self._randomness,
                 new_id=lambda: f"id-{next(self._nonces)}",
             )
         )
