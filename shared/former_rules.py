@@ -19,8 +19,8 @@ class FormerRules:
         self._next_look = float("-inf")
 
     async def ledger_names(self, rules: Rules) -> list[str]:
-        """Return the ledger names of all rules ever swept that these rules do not name. Raises LedgerUnavailable."""
+        """Return the ledger names of all rules ever seen that these rules do not name. Raises LedgerUnavailable."""
         if self._clock.monotonic() >= self._next_look:
-            self._seen = frozenset(await self._bookkeeping.standings())
+            self._seen = await self._bookkeeping.claimants() | set(await self._bookkeeping.standings())
             self._next_look = self._clock.monotonic() + REFRESH
         return sorted(name for name in self._seen if rules.by_ledger_name(name) is None)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from shared.announcements import Announcements
 from shared.backfill import Backfiller, BackfillOrders, BackfillTools
 from shared.breakers import Breakers
 from shared.clock import Clock
@@ -89,6 +90,7 @@ def compose(made_of: Collaborators) -> UseCases:
     intake = Intake(
         rule_book=made_of.rule_book,
         former_rules=FormerRules(made_of.bookkeeping, made_of.clock),
+        announcements=Announcements(made_of.bookkeeping),
         entries=made_of.entries,
         dispatcher=dispatcher,
         landing=made_of.landing,
@@ -128,6 +130,7 @@ def compose(made_of: Collaborators) -> UseCases:
         limiter=limiter,
         clock=made_of.clock,
         settings=made_of.settings,
+        randomness=made_of.randomness,
     )
     return UseCases(
         intake=intake,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -12,7 +13,7 @@ from shared.errors import LedgerConflict
 from shared.ledger.packing import packed, unpacked
 from shared.ledger.table import Create, Put, Replace, Row, Table, Values
 
-_RULES, _BREAKERS, _PASSES, _LAST = "rules", "breakers", "passes", "last"
+_RULES, _CLAIMANTS, _BREAKERS, _PASSES, _LAST = "rules", "claimants", "breakers", "passes", "last"
 _END = "~"
 _GOOD_RULES, _UPKEEP = "rules", "upkeep"
 _ROWS_AT_ONCE = 100  # of a transaction
@@ -87,6 +88,19 @@ class Bookkeeping:
             some = standings[start : start + _ROWS_AT_ONCE]
             operations = [Replace(standing.rule, _standing_values(standing), standing.etag) for standing in some]
             await self._table.transact(_RULES, operations)
+
+    async def announce(self, rule: str) -> None:
+        """Write down that a rule claims, so that passes find it even if none ever sees it in force.
+
+        Its baseline is not touched. Safe to repeat.
+        """
+        if await self._table.read(_RULES, rule) is None:
+            with suppress(LedgerConflict):  # somebody else was first
+                await self._table.transact(_CLAIMANTS, [Create(rule, {})])
+
+    async def claimants(self) -> frozenset[str]:
+        """Return the rules that claimed before a pass had seen them, whatever they have become since."""
+        return frozenset([row.key async for row in self._rows(_CLAIMANTS)])
 
     async def breakers(self) -> dict[str, Breaker]:
         """Return the breakers that have tripped and not been closed since, by rule."""
