@@ -5,11 +5,13 @@ Events, sweeps and backfills all pass here: after the first line nobody can tell
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from shared import logs
+from shared.announcements import Announcements
 from shared.clock import Clock, Deadline
 from shared.dispatch import Dispatcher
 from shared.drafts import draft
@@ -42,6 +44,7 @@ class Intake:
         *,
         rule_book: RuleBook,
         former_rules: FormerRules,
+        announcements: Announcements,
         entries: Entries,
         dispatcher: Dispatcher,
         landing: Landing,
@@ -52,6 +55,7 @@ class Intake:
     ) -> None:
         self._rule_book = rule_book
         self._former_rules = former_rules
+        self._announcements = announcements
         self._entries = entries
         self._dispatcher = dispatcher
         self._landing = landing
@@ -101,26 +105,32 @@ class Intake:
         if not matches:
             logs.fact("arrival.unmatched", path=arrival.full_path, source=arrival.source, rule=only)
         is_late = arrival.source is not Source.EVENT or self._clock.now() - arrival.committed_at > self._grace
-        return [
-            await self._claim(match, deadline)
-            for match in matches
-            if not is_late or match.rule.also or not await self._is_taken(match)
-        ]
+        claims = []
+        for match in matches:
+            rivals = await self._rivals(match) if is_late and not match.rule.also else []
+            if not await self._is_taken(match, rivals):
+                claims.append(await self._claim(match, deadline, rivals))
+        return claims
 
-    async def _is_taken(self, match: Match) -> bool:
+    async def _rivals(self, match: Match) -> list[str]:
+        """Return the ledger names of the other rules that may have had versions of the match's path.
+
+        A backfill is asked for by name: rules that are gone are not in its way.
+        """
+        rules = await self._rule_book.current()
+        names = [rule.ledger_name for rule in rules.contenders(match.arrival) if not rule.also]
+        if match.arrival.source is not Source.BACKFILL:
+            names += await self._former_rules.ledger_names(rules)
+        return [name for name in names if name != match.rule.ledger_name]
+
+    async def _is_taken(self, match: Match, rivals: Sequence[str]) -> bool:
         """Tell whether another rule has had this very arrival, when it came before it in the file; that is logged.
 
         The rules in force when a file landed decided about it: putting them in another order starts nothing again.
         Only what comes late can have been there under other rules, so that fresh events cost no reads.
         """
         arrival, ours = match.arrival, match.rule.ledger_name
-        rules = await self._rule_book.current()
-        names = [rule.ledger_name for rule in rules.contenders(arrival) if not rule.also]
-        if arrival.source is Source.EVENT:  # a sweep has looked already, and a backfill is asked for by name
-            names += await self._former_rules.ledger_names(rules)
-        for name in names:
-            if name == ours:
-                continue
+        for name in rivals:
             entry = await self._entries.read(name, arrival, entry_key(name, arrival))
             # An entry that was closed because its version was not there has had no run, unless in a former generation.
             if entry is not None and (entry.result not in ABSENT or entry.generation > 1):
@@ -168,11 +178,17 @@ class Intake:
         event_id = subtree.event_id or subtree.moved_at.isoformat()
         await self._subtrees.ask_for_subtree(subtree.container, subtree.prefix, subtree.moved_at, event_id)
 
-    async def _claim(self, match: Match, deadline: Deadline) -> Claim:
+    async def _claim(self, match: Match, deadline: Deadline, rivals: Sequence[str]) -> Claim:
         drafted = draft(match, self._locations, self._clock.now())
         if drafted.state is State.PENDING:
             drafted = self._dispatcher.prepared(drafted, deadline)
-        claim = await self._entries.claim(drafted, overwrites_run=match.rule.on_overwrite is OnOverwrite.RUN)
+        await self._announcements.announce(drafted.rule)
+        claim = await self._entries.claim(
+            drafted,
+            overwrites_run=match.rule.on_overwrite is OnOverwrite.RUN,
+            # Only what is listed may be a touch: an event says that somebody has written.
+            rivals=() if match.arrival.source is Source.EVENT else rivals,
+        )
         entry = claim.entry
         fields = {"source": match.arrival.source, "state": entry.state, "result": entry.result}
         logs.fact(f"arrival.{claim.outcome.value}", **fields, reason=entry.reason or None, **entry.log_fields())

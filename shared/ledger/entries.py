@@ -6,7 +6,7 @@ repeated move conflicts with itself and is recognised by its nonce.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from shared import logs
 from shared.errors import LedgerConflict, LedgerDamaged
 from shared.ledger.entry_row import entry_from, entry_values
+from shared.ledger.judgement import head_operation, judged
 from shared.ledger.rows import (
     DUPLICATE,
     INDEX_COLUMNS,
@@ -39,8 +40,8 @@ from shared.ledger.rows import (
     time_key,
 )
 from shared.ledger.table import Create, Delete, Operation, Put, Replace, Row, Table
-from shared.model import ABSENT, Arrival, Entry, Result, Source, State, entry_key
-from shared.versions import Comparison, Head, compare
+from shared.model import ABSENT, Arrival, Entry, Result, Source, entry_key
+from shared.versions import Head
 
 # Each round loses against another writer of the same path, so a fifth round means that something else is wrong.
 CLAIM_ROUNDS = 5
@@ -71,19 +72,21 @@ class Entries:
         self._table = table
         self._new_nonce = new_nonce
 
-    async def claim(self, entry: Entry, *, overwrites_run: bool = True) -> Claim:
+    async def claim(self, entry: Entry, *, overwrites_run: bool = True, rivals: Iterable[str] = ()) -> Claim:
         """Create an entry with its marker, its time index and its path's head, all or none (rule R1).
 
         One round trip for a path never seen. Where the path has a head, the version is compared with it: an older
-        one, a mere touch, or a new version where `overwrites_run` is false, is recorded and closed. Raises
-        LedgerUnavailable; LedgerConflict after CLAIM_ROUNDS.
+        one, a mere touch, or a new version where `overwrites_run` is false, is recorded and closed. Where one of the
+        `rivals`, rules by their ledger names, had the last version of the path, a touch is told by that one; each of
+        them costs a read or two. Raises LedgerUnavailable; LedgerConflict after CLAIM_ROUNDS.
         """
         entry = replace(entry, nonce=self._new_nonce())
+        others = [found for rival in rivals if (found := await self._head(replace(entry, rule=rival))) is not None]
         head: Head | None = None
         for _ in range(CLAIM_ROUNDS):
-            judged = _judged(entry, head, overwrites_run=overwrites_run)
+            written = judged(entry, head, others, overwrites_run=overwrites_run)
             try:
-                return await self._create(judged, _head_operation(judged, head))
+                return await self._create(written, head_operation(written, head, others))
             except LedgerConflict:
                 existing = await self.read(entry.rule, entry.arrival, entry.key)
             if existing is not None:
@@ -105,6 +108,8 @@ class Entries:
         """
         moved = replace(moved, nonce=self._new_nonce())
         partition = partition_of(entry.rule, entry.arrival)
+        if moved.result in ABSENT and (written := await self._write_with_head(partition, entry, moved)) is not None:
+            return written
         try:
             etags = await self._table.transact(partition, _move_operations(entry, moved))
         except LedgerConflict:
@@ -178,7 +183,7 @@ class Entries:
         etags = await self._table.transact(partition_of(entry.rule, entry.arrival), operations)
         return Claim(_outcome(entry), replace(entry, etag=etags[entry_row_key(entry.key)]))
 
-    async def _head(self, entry: Entry, *, overwrites_run: bool) -> Head | None:
+    async def _head(self, entry: Entry, *, overwrites_run: bool = True) -> Head | None:
         """Return the head of the entry's path, with the MD5 that was learnt after it was claimed."""
         row = await self._table.read(partition_of(entry.rule, entry.arrival), head_key(entry.arrival))
         if row is None:
@@ -197,6 +202,40 @@ class Entries:
     async def _of_version(self, entry: Entry, version: str) -> Entry | None:
         other = replace(entry.arrival, version=version)
         return await self.read(entry.rule, other, entry_key(entry.rule, other))
+
+    async def _write_with_head(self, partition: str, entry: Entry, moved: Entry) -> Entry | None:
+        """Close an entry whose version was not there, together with what was closed in its favour; None: not so."""
+        for _ in range(CLAIM_ROUNDS):
+            others = await self._given_up_with(partition, entry, moved)
+            if not others:
+                return None
+            try:
+                etags = await self._table.transact(partition, [*_move_operations(entry, moved), *others])
+            except LedgerConflict:
+                existing = await self.read_at(partition, entry.key)
+                if existing is None or entry.etag != existing.etag:
+                    return None
+            else:
+                return replace(moved, etag=etags[entry_row_key(entry.key)])
+        return None
+
+    async def _given_up_with(self, partition: str, entry: Entry, moved: Entry) -> list[Operation]:
+        """Return how the head is written when the version that was to run for it was not there.
+
+        A touch or an ignored overwrite of it has had no run either, and closes for the same reason: a sweep that sees
+        it again opens it. The head is written even where it stays as it is, so that who compares with it just now
+        looks again.
+        """
+        row = await self._table.read(partition, head_key(entry.arrival))
+        head = _if_sound(head_from, row) if row is not None else None
+        if head is None or entry.arrival.version not in {head.version, head.owner}:
+            return []
+        other = await self._of_version(entry, head.version) if head.owner == entry.arrival.version else None
+        if other is None or other.result not in {Result.TOUCHED, Result.IGNORED}:
+            return [Replace(head_key(entry.arrival), head_values(head), head.etag)]
+        closed = replace(other, result=moved.result, reason=moved.reason, nonce=self._new_nonce())
+        freed = Replace(head_key(entry.arrival), head_values(replace(head, owner="")), head.etag)
+        return [freed, *_move_operations(other, closed)]
 
     async def _after_conflict(self, partition: str, entry: Entry, moved: Entry) -> Entry:
         existing = await self.read_at(partition, entry.key)
@@ -228,45 +267,6 @@ def _outcome(entry: Entry) -> Claimed:
     return Claimed.WON if entry.is_open else Claimed.CLOSED
 
 
-def _judged(entry: Entry, head: Head | None, *, overwrites_run: bool) -> Entry:
-    """Return the entry as it must be written beside the head of its path."""
-    if head is None:
-        return entry
-    comparison = compare(head, entry.arrival)
-    if comparison is Comparison.OLDER:
-        return _closed(entry, Result.SUPERSEDED)
-    if comparison is Comparison.TOUCHED:
-        return _closed(entry, Result.TOUCHED)
-    if entry.is_open and not overwrites_run and not head.never_ran:
-        return _closed(entry, Result.IGNORED, reason="the rule does not run what overwrites a file")
-    return replace(entry, ambiguous_touch=comparison is Comparison.AMBIGUOUS)
-
-
-def _closed(entry: Entry, result: Result, *, reason: str = "") -> Entry:
-    return replace(
-        entry,
-        state=State.SETTLED,
-        result=result,
-        reason=reason,
-        settled_at=entry.claimed_at,
-        due_at=None,
-        request=None,
-        first_sent_at=None,
-    )
-
-
-def _head_operation(entry: Entry, head: Head | None) -> Operation | None:
-    key = head_key(entry.arrival)
-    if head is None:
-        return Create(key, head_values(Head.of(entry.arrival)))
-    if entry.result is Result.SUPERSEDED:
-        return None
-    made = Head.of(entry.arrival)
-    if entry.result in {Result.TOUCHED, Result.IGNORED}:
-        made = replace(made, owner=head.owner or head.version)
-    return Replace(key, head_values(made), head.etag)
-
-
 def _move_operations(entry: Entry, moved: Entry) -> list[Operation]:
     operations: list[Operation] = [Replace(entry_row_key(entry.key), entry_values(moved), entry.etag)]
     old = marker_key(entry) if entry.is_open else None
@@ -275,6 +275,6 @@ def _move_operations(entry: Entry, moved: Entry) -> list[Operation]:
         operations.append(Delete(old))
     if new is not None:
         operations.append(Put(new, marker_values(moved)))
-    if entry.is_open != moved.is_open:
+    if index_values(entry) != index_values(moved):
         operations.append(Put(time_key(moved), index_values(moved)))
     return operations

@@ -54,7 +54,7 @@ async def test_file_after_one_that_vanished_is_no_overwrite(is_overwritten_first
 
     claim = await world.drop(PLACE, b"another")
 
-    assert before == ["vanished", *["ignored"] * is_overwritten_first]
+    assert before == ["vanished", *["vanished"] * is_overwritten_first]
     assert claim.entry.state is State.SUBMITTED
 
 
@@ -74,8 +74,48 @@ async def test_touch_of_a_file_that_vanished_hides_no_upload() -> None:
 
     await pass_after(world, 6)
 
-    assert before == ["vanished", "touched"]
+    assert before == ["vanished", "vanished"]
     assert (await world.all_entries())[-1].state is State.SUBMITTED
+
+
+@pytest.mark.parametrize("on_overwrite", ["run", "ignore"])
+async def test_touched_file_that_vanished_and_is_undeleted_runs(on_overwrite: str) -> None:
+    """A file was touched while it waited, then deleted, then undeleted: its content has not run, so it does, once."""
+    world = await waiting_world(on_overwrite)
+    world.landing.upload(PLACE)  # its event is lost
+    await pass_after(world, 6)
+    world.landing.touch(PLACE)
+    await pass_after(world, 6)
+    deleted = world.landing.delete(PLACE)
+    await pass_after(world, 20)
+    world.databricks.jobs["ETL"] = 7
+    world.landing.restore(deleted)
+    await pass_after(world, 20)
+    world.landing.touch(PLACE)
+
+    for _ in range(2):
+        await pass_after(world, 20)
+
+    assert await results(world) == ["vanished", "submitted", "touched"]
+    assert len(world.databricks.runs) == 1
+
+
+async def test_ignored_overwrite_that_vanished_and_is_undeleted_runs() -> None:
+    """A file was overwritten in vain while it waited, then deleted, then undeleted: nothing of its path has run."""
+    world = await waiting_world("ignore")
+    await world.drop(PLACE)
+    world.clock.advance(MINUTE)
+    await world.drop(PLACE, b"another")
+    deleted = world.landing.delete(PLACE)
+    await pass_after(world, 20)
+    world.databricks.jobs["ETL"] = 7
+    world.landing.restore(deleted)
+
+    for _ in range(2):
+        await pass_after(world, 20)
+
+    assert await results(world) == ["vanished", "submitted"]
+    assert len(world.databricks.runs) == 1
 
 
 async def test_overwrite_of_a_touched_file_is_still_one() -> None:
