@@ -18,13 +18,12 @@ from shared.errors import (
     JobMissing,
     JobsBusy,
     JobsError,
-    JobsRefused,
     JobsUnauthorised,
     LandfallError,
     LedgerConflict,
     LedgerError,
 )
-from shared.holds import RUNS_REPLACED, Finding, Holds, may_have_changed
+from shared.holds import Holds, may_have_changed
 from shared.job_directory import JobDirectory
 from shared.jobs import frozen_body
 from shared.landing import Landing, with_md5
@@ -32,18 +31,15 @@ from shared.ledger import Entries
 from shared.limits import Limiter, Line, Permit
 from shared.lost_runs import RunLister, can_be_found, find_lost_run
 from shared.model import Arrival, Entry, RunRequest, State, run_token
+from shared.run_answers import FIRST_DELAY, delay, remark, unstarted
 from shared.settings import Settings
 
-# A request that Databricks refuses for what it says is tried three times in all, in case the refusal was a slip.
-MOST_REFUSALS = 3
-FIRST_DELAY = timedelta(seconds=15)
-LONGEST_DELAY = timedelta(minutes=15)
 # How long Databricks remembers a token is not documented, so blind repetition ends and the run is looked for.
 BLIND_REPETITION = timedelta(hours=24)
 MOST_LOOKUPS = 2
 # With less time than this a request is not begun: its answer would be lost, and the next pass has all its time.
 LEAST_SECONDS = 1.0
-# A look at the blob must leave time for the request, and an unfinished copy is asked about less and less often.
+# A look at the blob must leave time for the request.
 LOOK_SECONDS = 5.0
 
 
@@ -177,7 +173,7 @@ class Dispatcher:
             request=entry.request or self._frozen(entry, job_id),
             first_sent_at=entry.first_sent_at or now,
             due_at=now + self._settings.dispatch_lease,
-            reason=_remark(entry),
+            reason=remark(entry),
         )
 
     def _frozen(self, entry: Entry, job_id: int) -> RunRequest:
@@ -195,37 +191,19 @@ class Dispatcher:
             run_id=run_id,
             arrival=arrival,
             due_at=now + self._settings.settle_interval,
-            reason=_remark(entry),
+            reason=remark(entry),
         )
 
     async def _unstarted(self, entry: Entry, error: JobsError) -> Entry:
         """Write down why no run is known, and when to look again."""
         logs.warning("run.unstarted", why=type(error).__name__, reason=error, **entry.log_fields())
-        return await self._recorded(entry, **await self._put_back(entry, error))
-
-    async def _put_back(self, entry: Entry, error: JobsError) -> dict[str, object]:
-        now = self._clock.now()
-        changes: dict[str, object] = {
-            "attempts": entry.attempts + 1,
-            "reason": "; ".join(filter(None, (_remark(entry), error.message)))[:500],
-            "due_at": now + self._delay(entry.attempts),
-        }
-        match error:
-            case JobsRefused():
-                changes |= {"refusals": entry.refusals + 1, "state": State.PENDING}
-                if entry.refusals + 1 >= MOST_REFUSALS:
-                    changes |= {"state": State.DEAD, "due_at": None, "settled_at": now}
-            case JobsUnauthorised() | JobMissing():
-                self._directory.forget(entry.job)
-                breaker = await self._breakers.trip(entry.rule, error.message)
-                changes |= {"state": State.PENDING, "due_at": breaker.until}
-            case JobsBusy(retry_after=retry_after):
-                wait = max(timedelta(seconds=retry_after), self._delay(entry.attempts))
-                changes |= {"state": State.PENDING, "due_at": now + wait}
-            case _:
-                # The outcome is unknown: it stays DISPATCHING, and nobody re-sends before the lease is over.
-                changes["due_at"] = now + max(self._settings.dispatch_lease, self._delay(entry.attempts))
-        return changes
+        now, lease = self._clock.now(), self._settings.dispatch_lease
+        changes = unstarted(entry, error, now, delay=self._delay, lease=lease)
+        if isinstance(error, JobsUnauthorised | JobMissing):
+            self._directory.forget(entry.job)
+            breaker = await self._breakers.trip(entry.rule, error.message)
+            changes["due_at"] = breaker.until
+        return await self._recorded(entry, **changes)
 
     async def _recorded(self, entry: Entry, **changes: object) -> Entry:
         try:
@@ -265,19 +243,13 @@ class Dispatcher:
         except (LandfallError, TimeoutError) as error:
             reason = error.message if isinstance(error, LandfallError) else "Blob Storage did not answer in time"
             return await self._recorded(entry, due_at=now + FIRST_DELAY, reason=reason[:500])
-        if found.is_unfinished:
-            wait = min(max((now - entry.claimed_at) / 4, FIRST_DELAY), LONGEST_DELAY)
-            return await self._recorded(entry, due_at=now + wait, reason=found.reason)
-        if found.result is None:
-            if found.reason:
-                logs.warning("arrival.replaced", reason=found.reason, **entry.log_fields())
-            return await self._send_again(entry, deadline, reason=found.reason)
-        return await self._closed(entry, found)
-
-    async def _closed(self, entry: Entry, found: Finding) -> Entry:
-        logs.fact("entry.settled", result=found.result, reason=found.reason, **entry.log_fields())
-        changes = {"state": State.SETTLED, "result": found.result, "reason": found.reason}
-        return await self._recorded(entry, **changes, due_at=None, settled_at=self._clock.now())
+        if changes := found.changes(entry, self._clock.now()):
+            if found.result is not None:
+                logs.fact("entry.settled", result=found.result, reason=found.reason, **entry.log_fields())
+            return await self._recorded(entry, **changes)
+        if found.reason:
+            logs.warning("arrival.replaced", reason=found.reason, **entry.log_fields())
+        return await self._send_again(entry, deadline, reason=found.reason)
 
     async def _look_up(self, entry: Entry, deadline: Deadline) -> Entry:
         """Look for the run of an entry whose request has been repeated for long, by our own parameter (rule R5).
@@ -300,14 +272,7 @@ class Dispatcher:
         return await self._send_again(entry, deadline, lookups=entry.lookups + 1, first_sent_at=now)
 
     def _delay(self, attempts: int) -> timedelta:
-        """Return how long to wait after so many failed attempts: full jitter, so that a storm spreads out."""
-        longest: timedelta = min(FIRST_DELAY * 2 ** min(attempts, 10), LONGEST_DELAY)
-        return longest * (0.5 + self._randomness.random() / 2)
-
-
-def _remark(entry: Entry) -> str:
-    """Return what must be told of an entry for as long as there is nothing else to tell."""
-    return RUNS_REPLACED if entry.reason.startswith(RUNS_REPLACED) else ""
+        return delay(attempts, self._randomness)
 
 
 def _unrecorded(entry: Entry, error: LandfallError) -> Entry:

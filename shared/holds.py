@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from shared.containers import MANIFESTS
 from shared.landing import COPYING, NO_FILE, Landing, is_directory
-from shared.model import Arrival, Entry, Result, Source
+from shared.model import Arrival, Entry, Result, Source, State
 from shared.rule_book import RuleBook
 from shared.rules import OnOverwrite
 
@@ -17,6 +17,8 @@ RUNS_REPLACED = "its content was replaced before its job was started, and the ru
 # Their events come when the operation begins, in an account with a hierarchical namespace:
 # https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage
 _BEGINNING_APIS = frozenset({"CopyBlob"})
+# An unfinished copy is asked about less and less often.
+_SHORTEST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=15), timedelta(minutes=15)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,6 +29,16 @@ class Finding:
     is_unfinished: bool = False
     reason: str = ""
     arrival: Arrival | None = None  # the file as it is, where it is there
+
+    def changes(self, entry: Entry, now: datetime) -> dict[str, object]:
+        """Return what changes of an entry that nothing can be started for; nothing where something can."""
+        if self.is_unfinished:
+            pause = min(max((now - entry.claimed_at) / 4, _SHORTEST_PAUSE), _LONGEST_PAUSE)
+            return {"due_at": now + pause, "reason": self.reason}
+        if self.result is None:
+            return {}
+        settled = {"state": State.SETTLED, "result": self.result, "reason": self.reason}
+        return {**settled, "due_at": None, "settled_at": now}
 
 
 def may_have_changed(entry: Entry, now: datetime, grace: timedelta) -> bool:

@@ -6,6 +6,7 @@ each rule that gathers; the door of events does too, so that a batch that has be
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 
@@ -14,9 +15,10 @@ from shared.clock import Deadline
 from shared.drafts import draft
 from shared.errors import LandfallError, LedgerConflict
 from shared.gather.groups import Group, Sorted, sort_out
-from shared.gather.sealer import CONCURRENCY, Sealer, SealerTools
+from shared.gather.members import CONCURRENCY
+from shared.gather.sealer import Sealer, SealerTools
 from shared.ledger import Claim, Marker, partitions_of
-from shared.model import Entry
+from shared.model import Entry, State
 from shared.path_template import Mismatch
 from shared.redaction import redacted
 from shared.rule_book import RuleBook
@@ -58,8 +60,12 @@ class Gatherer:
         return counts
 
     def _in_turn(self, rules: Sequence[Rule]) -> Sequence[Rule]:
-        """Return the rules with another one first each minute, so that no rule's many batches starve the others."""
-        first = int(self._tools.clock.now().timestamp() // 60) % max(1, len(rules))
+        """Return the rules with any of them first each minute, so that no rule's many batches starve the others.
+
+        Not one after the other: passes that are as many minutes apart as there are rules would begin with the same one.
+        """
+        minute = int(self._tools.clock.now().timestamp() // 60)
+        first = int(hashlib.sha256(str(minute).encode()).hexdigest(), 16) % max(1, len(rules))
         return [*rules[first:], *rules[:first]]
 
     async def lend_a_hand(self, claims: Iterable[Claim], deadline: Deadline) -> Counter[str]:
@@ -113,7 +119,7 @@ class Gatherer:
             said = rule.match(marker.full_path)
             if marker.due_at <= now and isinstance(said, Mismatch):
                 reason = f"the rule does not take its path any more: {said.reason}"
-                await self._sealer.bury(await self._read(marker), reason, counts)
+                await self._sealer.members.bury(await self._read(marker), reason, counts)
         return counts
 
     async def _release(
@@ -131,7 +137,9 @@ class Gatherer:
             for entry in await self._read(marker):
                 made = self._made_anew(entry, rule)
                 if isinstance(made, str):
-                    await self._sealer.bury([entry], made, counts)
+                    await self._sealer.members.bury([entry], made, counts)
+                elif made.result is not None:
+                    counts[str(made.result)] += await self._sealer.members.close(entry, made.result, made.reason)
                 else:
                     counts["released"] += await self._let_go(entry, made)
         return counts
@@ -143,12 +151,11 @@ class Gatherer:
         if isinstance(captures, Mismatch):
             return f"the rule does not take its path any more: {captures.reason}"
         made = draft(Match(rule, entry.arrival, captures), self._tools.locations, self._tools.clock.now())
-        return made if made.is_open else made.reason
+        return made.reason if made.state is State.DEAD else made
 
     async def _let_go(self, entry: Entry, made: Entry) -> int:
         """Have a member start by itself, as a file that has waited: it is looked at before."""
-        now = self._tools.clock.now()
-        changes = {"job": made.job, "parameters": made.parameters, "gathering_since": None, "due_at": now}
+        changes = {"job": made.job, "parameters": made.parameters, "gathering_since": None, "due_at": made.due_at}
         try:
             moved = await self._tools.entries.move(entry, **changes, reason="the rule does not gather any more")
         except LedgerConflict:

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from shared.errors import LedgerConflict
+from shared.errors import LedgerConflict, LedgerDamaged
 from shared.ledger.row_values import optional, read_time, sound, write_time, written
 from shared.ledger.table import Create, Operation, Replace, Row, Table, Values
+from shared.rules.limit import Limit
 
 _PARTITION = "budgets"
 _END = "~"
@@ -36,6 +37,7 @@ class Budget:
     scope: str
     grants: tuple[Grant, ...] = ()  # the oldest first; old ones are left out once they count no more
     queue_end: datetime | None = None  # when the last of those who wait is due; None: nobody ever had to
+    limit: Limit | None = None  # as its last writer knew it: who does not know the rule goes by this
     nonce: str = ""  # the writer's own, to recognise its write after a lost answer
     etag: str = ""  # "" before it is written
 
@@ -52,9 +54,16 @@ class Budgets:
         row = await self._table.read(_PARTITION, scope)
         return Budget(scope=scope) if row is None else _budget(row)
 
-    async def all(self) -> dict[str, Budget]:
-        """Return all budgets by scope. Raises LedgerError."""
-        return {row.key: _budget(row) async for row in self._table.range(_PARTITION, "", _END)}
+    async def all(self) -> tuple[dict[str, Budget], dict[str, LedgerDamaged]]:
+        """Return all budgets by scope, and what is wrong with those that are damaged. Raises LedgerUnavailable."""
+        found: dict[str, Budget] = {}
+        damaged: dict[str, LedgerDamaged] = {}
+        async for row in self._table.range(_PARTITION, "", _END):
+            try:
+                found[row.key] = _budget(row)
+            except LedgerDamaged as error:
+                damaged[row.key] = error
+        return found, damaged
 
     async def write(self, budget: Budget) -> Budget:
         """Write a budget that was read, with changes; return it as stored.
@@ -82,6 +91,7 @@ def _values(budget: Budget) -> Values:
     return written(
         grants=" ".join(f"{(grant.at - _EPOCH) // _MILLISECOND}:{grant.permits}" for grant in budget.grants),
         queue_end=write_time(budget.queue_end),
+        limit=str(budget.limit) if budget.limit else None,
         nonce=budget.nonce,
     )
 
@@ -93,6 +103,7 @@ def _budget(row: Row) -> Budget:
         scope=row.key,
         grants=tuple(Grant(_EPOCH + int(at) * _MILLISECOND, int(permits)) for at, permits in pairs),
         queue_end=optional(read_time, row.values.get("queue_end")),
+        limit=optional(Limit.parse, row.values.get("limit")),
         nonce=row.values.get("nonce", ""),
         etag=row.etag,
     )

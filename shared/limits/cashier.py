@@ -111,7 +111,8 @@ class Cashier:
             if changed == budget and not is_fresh:
                 continue
             try:
-                wallet.budget = budget if changed == budget else await self._budgets.write(changed)
+                limited = replace(changed, limit=wallet.limit)
+                wallet.budget = budget if changed == budget else await self._budgets.write(limited)
             except LedgerConflict:
                 continue
             return wallet.budget, given, now

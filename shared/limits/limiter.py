@@ -68,14 +68,19 @@ class Limiter:
         self._pause = Wallet(_PAUSED, Limit(1, Per.HOUR))  # it gives out places only
 
     async def load(self) -> None:
-        """Read what all instances have given out, at the beginning of a pass. Raises LandfallError."""
+        """Read what all instances have given out, at the beginning of a pass.
+
+        Raises LandfallError; for a damaged budget once the others are read, for it concerns its own rule only.
+        """
         self._rules = await self._rule_book.current()
-        self._seen = await self._budgets.all()
+        self._seen, damaged = await self._budgets.all()
         now = self._clock.now()
         for scope, wallet in self._wallets.items():
-            wallet.budget = self._seen.get(scope, Budget(scope=scope))
-            if free(wallet.budget, wallet.limit, now):
+            wallet.budget = None if scope in damaged else self._seen.get(scope, Budget(scope=scope))
+            if wallet.budget and free(wallet.budget, wallet.limit, now):
                 wallet.exhausted_until = None
+        for error in damaged.values():
+            raise error
 
     def is_closed(self, rule: str, *, waited: bool = False) -> bool:
         """Tell whether it is known, without asking anybody, that a rule gets no permit now.
@@ -174,8 +179,15 @@ class Limiter:
 
     def _rule_wallets(self, ledger_name: str) -> Iterator[Wallet]:
         rule = self._rules.by_ledger_name(ledger_name)
-        for limit in rule.limits if rule else ():
+        for limit in rule.limits if rule else self._former_limits(ledger_name):
             yield self._wallet(f"{ledger_name}|{limit.per}", limit)
+
+    def _former_limits(self, ledger_name: str) -> Iterator[Limit]:
+        """Yield the limits of a rule that is gone, or not known here yet: it must not set free what they hold back."""
+        for per in Per:
+            budget = self._seen.get(f"{ledger_name}|{per}")
+            if budget is not None and budget.limit is not None:
+                yield budget.limit
 
     def _service_wallet(self) -> Wallet | None:
         return self._wallet(f"{SERVICE}|{self._service.per}", self._service) if self._service else None

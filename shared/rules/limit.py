@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import Self
 
 
 class Per(StrEnum):
@@ -32,6 +33,12 @@ class Limit:
 
     def __str__(self) -> str:
         return f"{self.runs}/{self.per}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the limit that `str` was made of; raises ValueError for anything else."""
+        runs, _, per = text.partition("/")
+        return cls(int(runs), Per(per))
 
     def words(self) -> str:
         """Return the limit as it stands in a sentence: `100 runs an hour`."""

@@ -117,7 +117,7 @@ CLAIMING = (
         "a touch is not told from new content",
         (
             Change(
-                "shared.ledger.entries",
+                "shared.ledger.judgement",
                 "    if comparison is Comparison.TOUCHED:\n        return _closed(entry, Result.TOUCHED)\n",
                 "",
             ),
@@ -128,7 +128,7 @@ CLAIMING = (
         "an event of an older version than the newest known one is run",
         (
             Change(
-                "shared.ledger.entries",
+                "shared.ledger.judgement",
                 "    if comparison is Comparison.OLDER:\n        return _closed(entry, Result.SUPERSEDED)\n",
                 "",
             ),
@@ -144,8 +144,8 @@ CLAIMING = (
         (
             Change(
                 "shared.intake",
-                "if not is_late or match.rule.also or not await self._is_taken(match)",
-                "if is_late or not is_late or not await self._is_taken(match)",
+                "if not await self._is_taken(match, rivals):",
+                "if not await self._is_taken(match, rivals) or is_late:",
             ),
         ),
         Suite(

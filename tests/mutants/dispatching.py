@@ -41,9 +41,9 @@ DISPATCHING = (
         "a time-out begins a new generation (R3)",
         (
             Change(
-                "shared.dispatch",
-                'changes["due_at"] = now + max(self._settings.dispatch_lease, self._delay(entry.attempts))',
-                'changes |= {"due_at": now + self._delay(entry.attempts), ' + _NEXT + "}",
+                "shared.run_answers",
+                'changes["due_at"] = now + max(lease, delay(entry.attempts))',
+                'changes |= {"due_at": now + delay(entry.attempts), ' + _NEXT + "}",
             ),
         ),
     ),
@@ -52,7 +52,7 @@ DISPATCHING = (
         "a 400 begins a new generation (R3)",
         (
             Change(
-                "shared.dispatch",
+                "shared.run_answers",
                 'changes |= {"refusals": entry.refusals + 1, "state": State.PENDING}',
                 'changes |= {"refusals": entry.refusals + 1, ' + _NEXT + "}",
             ),
@@ -63,7 +63,7 @@ DISPATCHING = (
         "a 429 begins a new generation (R3)",
         (
             Change(
-                "shared.dispatch",
+                "shared.run_answers",
                 'changes |= {"state": State.PENDING, "due_at": now + wait}',
                 'changes |= {"due_at": now + wait, ' + _NEXT + "}",
             ),
@@ -87,8 +87,8 @@ DISPATCHING = (
         "a request without an answer is given up (R5)",
         (
             Change(
-                "shared.dispatch",
-                'changes["due_at"] = now + max(self._settings.dispatch_lease, self._delay(entry.attempts))',
+                "shared.run_answers",
+                'changes["due_at"] = now + max(lease, delay(entry.attempts))',
                 'changes |= {"state": State.DEAD, "due_at": None, "settled_at": now}',
             ),
         ),
@@ -98,7 +98,7 @@ DISPATCHING = (
         "a 429 is taken for a refusal for good (R5)",
         (
             Change(
-                "shared.dispatch",
+                "shared.run_answers",
                 'changes |= {"state": State.PENDING, "due_at": now + wait}',
                 'changes |= {"state": State.DEAD, "due_at": None, "settled_at": now}',
             ),

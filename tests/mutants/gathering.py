@@ -13,8 +13,8 @@ GATHERING = (
         (
             Change(
                 "shared.gather.sealer",
-                "await self._members(group, batch)",
-                "[*ripe, *await self._read(group.assigned)]",
+                "await self.members.of_batch(group, batch)",
+                "[*ripe, *await self.members.read(group.assigned)]",
             ),
         ),
         _TWO_FILES,
@@ -25,7 +25,7 @@ GATHERING = (
         (
             Change(
                 "shared.gather.sealer",
-                'elif await self._changed(entry, batch=""):',
+                'elif await self.members.change(entry, batch=""):',
                 'elif entry.batch == "":',
             ),
         ),
@@ -55,8 +55,8 @@ GATHERING = (
             ),
             Change(
                 "shared.gather.sealer",
-                "        await self._each(members, conclude, deadline)\n        return counts\n",
-                "        await self._each(members, conclude, deadline)\n"
+                "        await self.members.each(members, conclude, deadline)\n        return counts\n",
+                "        await self.members.each(members, conclude, deadline)\n"
                 "        if manifest.files:\n"
                 '            counts["sealed"] += await self._start(batch, manifest, deadline)\n'
                 "        return counts\n",

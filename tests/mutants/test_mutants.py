@@ -29,12 +29,14 @@ def test_mutant_still_applies(mutant: Mutant) -> None:
         assert text != path.read_text(encoding="utf-8")
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_mutant_is_killed(mutant: Mutant) -> None:
     """By the simulation within forty seeds, by an exhaustive search, or by the test that is named."""
     assert try_out(mutant.name).killed
 
 
+@pytest.mark.proof
 def test_code_as_it_is_survives() -> None:
     """What kills a mutant must not kill the service itself: neither the first seeds nor the tests that are named."""
     assert try_out("", SEEDS_OF_CONTROL).killed == ""

@@ -12,6 +12,7 @@ from localdev.memory_table import MemoryTable
 from shared.errors import LedgerConflict, LedgerDamaged, LedgerUnavailable
 from shared.ledger import Budget, Budgets, Grant, Table
 from shared.ledger.table import Put
+from shared.rules import Limit, Per
 from tests.fakes.manual_clock import START
 from tests.fakes.table_faults import FaultyTable
 
@@ -19,6 +20,7 @@ SPENT = Budget(
     scope="crm|hour",
     grants=(Grant(START, 5), Grant(START + timedelta(milliseconds=1), 2)),
     queue_end=START + timedelta(hours=3),
+    limit=Limit(100, Per.HOUR),
 )
 
 
@@ -32,14 +34,14 @@ async def test_budget_is_read_as_it_was_written(table: Table) -> None:
     written = await budgets(table).write(SPENT)
 
     assert await budgets(table).read("crm|hour") == written
-    assert await budgets(table).all() == {"crm|hour": written}
-    assert (written.grants, written.queue_end) == (SPENT.grants, SPENT.queue_end)
+    assert await budgets(table).all() == ({"crm|hour": written}, {})
+    assert (written.grants, written.queue_end, written.limit) == (SPENT.grants, SPENT.queue_end, SPENT.limit)
 
 
 async def test_unknown_scope_has_an_empty_budget(table: Table) -> None:
     """Nothing was given out, and nothing is written by looking."""
     assert await budgets(table).read("*|hour") == Budget(scope="*|hour")
-    assert await budgets(table).all() == {}
+    assert await budgets(table).all() == ({}, {})
 
 
 async def test_of_two_writers_one_wins(table: Table) -> None:

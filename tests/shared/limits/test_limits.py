@@ -179,10 +179,12 @@ async def test_rule_without_limit_costs_one_call_in_a_while() -> None:
 async def test_limit_of_zero_costs_nothing() -> None:
     """Without the service-wide limit a rule that has none asks for no permits."""
     world = World(RULES % "10/day", MOST_RUNS_PER_HOUR="0")
+    await world.drop("landing/erp/first.csv")
+    before = world.table.calls
 
     await drop(world, 10, "erp")
 
-    assert world.table.calls == 2 * 10
+    assert world.table.calls - before == 2 * 10  # the claim and the run of each
     assert [row async for row in world.table.range("budgets", "", "~")] == []
 
 
@@ -249,6 +251,27 @@ async def test_dispatch_off_claims_and_starts_nothing() -> None:
     assert len(entries) == 5
     assert {entry.reason for entry in entries} == {"held back: DISPATCH is off"}
     assert [entry.state for entry in entries[:2]] == [State.PENDING, State.DISPATCHING]
+
+
+async def test_dispatch_off_stops_repetitions_too() -> None:
+    """A request without an answer is not sent again while dispatch is off; then the same one is."""
+    world = World(RULES % "3/hour")
+    world.databricks.fail_next(JobsUnknown("no answer"))
+    await drop(world, 1)
+    off = World(RULES % "3/hour", DISPATCH="off")
+    off.table, off.databricks, off.landing, off.clock = world.table, world.databricks, world.landing, world.clock
+    off.use_nonces_of(world)
+    off.restart(RULES % "3/hour")
+    await passes(off, 10)
+    (waiting,) = await held_back(off)
+    assert (waiting.state, len(world.databricks.sent)) == (State.DISPATCHING, 1)
+
+    world.restart(RULES % "3/hour")
+    await passes(world, 2)
+
+    assert len({request.body for request in world.databricks.sent}) == 1
+    assert len(world.databricks.runs) == 1
+    assert await held_back(world) == []
 
 
 async def test_dispatch_on_again_starts_all_by_itself() -> None:
@@ -389,6 +412,43 @@ async def test_damaged_budget_starts_nothing_and_says_so() -> None:
     assert [run.job_id for run in world.databricks.runs.values()] == [8]
     assert len(await world.all_entries()) == 3
     assert any("crm|hour" in failure for failure in result.failures)
+
+
+async def test_damaged_budget_is_of_its_own_rule_only() -> None:
+    """Those who wait under another limit go as soon as it is raised."""
+    world = World((RULES % "3/hour").replace("{id: 8}", "{id: 8}, limit: 3/hour"))
+    await drop(world, 8, "erp")
+    await world.table.transact("budgets", [Put("crm|hour", {"grants": "many"})])
+    world.restart((RULES % "3/hour").replace("{id: 8}", "{id: 8}, limit: 100/hour"))
+    await passes(world, 3)
+
+    assert len(world.databricks.runs) == 8
+
+
+async def test_removed_rule_sets_no_flood_free() -> None:
+    """Who waits under a limit waits under it when his rule is taken out, or not known to this instance yet."""
+    world = World(RULES % "3/hour")
+    await drop(world, 30)
+    await passes(world, 2)
+    world.restart("version: 1\nrules:\n  - {name: erp, path: 'landing/erp/*.csv', job: {id: 8}}\n")
+    await passes(world, 10)
+
+    assert len(world.databricks.runs) == 3
+
+    await passes(world, 120)
+
+    assert 6 <= len(world.databricks.runs) <= 9
+
+
+async def test_limit_of_another_unit_takes_over_the_line() -> None:
+    """Who waited for hours goes at the new pace, with the next passes."""
+    world = World(RULES % "3/hour")
+    await drop(world, 30)
+    world.restart(RULES % "2/minute")
+    await passes(world, 60)
+
+    assert len(world.databricks.runs) == 30
+    assert await held_back(world) == []
 
 
 async def test_run_of_gathered_files_needs_one_permit() -> None:
