@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -32,6 +32,8 @@ class Blobs:
         self.page_size = 5000
         self.failing: set[str] = set()  # containers whose listing fails
         self.manifests: dict[str, bytes] = {}
+        self.written: Callable[[str, bytes], None] = lambda *_: None  # is told of each manifest
+        self.removed: Callable[[str], None] = lambda _: None
 
     def put(self, blob: Arrival) -> None:
         """Have a blob in the place of any other."""
@@ -65,6 +67,19 @@ class Blobs:
     def containers(self, prefix: str) -> list[str]:
         """Return the names of the containers."""
         return sorted(container for container in self._names if container.startswith(prefix))
+
+    def write_manifest(self, path: str, content: bytes) -> bool:
+        """Write a manifest unless there is one, and tell whether it was written."""
+        if path in self.manifests:
+            return False
+        self.manifests[path] = content
+        self.written(path, content)
+        return True
+
+    def remove_manifest(self, path: str) -> None:
+        """Remove a manifest."""
+        if self.manifests.pop(path, None) is not None:
+            self.removed(path)
 
     def now(self) -> datetime:
         """Return the true time."""
@@ -128,7 +143,7 @@ class BlobsPort:
         """Write a manifest that is not there yet; see Landing."""
 
         def effect() -> bool:
-            return self._blobs.manifests.setdefault(path, content) is content
+            return self._blobs.write_manifest(path, content)
 
         return await self._gate.call(self._process, BLOBS, "blobs.write", effect, writes=True, subject=path)
 
@@ -140,7 +155,7 @@ class BlobsPort:
         """Remove a manifest; see Landing."""
 
         def effect() -> None:
-            self._blobs.manifests.pop(path, None)
+            self._blobs.remove_manifest(path)
 
         await self._gate.call(self._process, BLOBS, "blobs.remove", effect, writes=True, subject=path)
 

@@ -173,6 +173,10 @@ class EventGrid:
         put = self._dead_letters.put(f"letters/{next(self._numbers)}.json", content)
         asyncio.get_running_loop().create_task(put)
 
+    def _keys_of_successor(self, content: Content) -> list[str]:
+        there = self._truth.current.get((content.arrival.container, content.arrival.path))
+        return there.keys if there is not None else []
+
     def _acknowledged(self, content: Content, rules: Rules) -> None:
         """Check that what a door has answered for is in the ledger, or that it said why not (invariant 5)."""
         first = content.acknowledged is None
@@ -180,6 +184,8 @@ class EventGrid:
         self._history.record("events", "acknowledged", content.full_path)
         if not first or any(map(self.claimed, content.keys)):
             return
+        if content.is_moved and any(map(self.claimed, self._keys_of_successor(content))):
+            return  # a renaming event has no ETag: what lay there when it came has been taken for its file
         told = self._truth.told.get(content.full_path, set()) & _WHY_NOTHING_STARTS
         if not told:
             self._history.violated("dropped", "its event was acknowledged without entry or log line", content.full_path)

@@ -76,6 +76,7 @@ class Instance:
         deadline = Deadline(self.process.clock, self._settings.dispatch_budget.total_seconds())
         claims = await self.cases.intake.receive(body, deadline)
         await self.cases.redriver.lend_a_hand(claims, deadline)
+        await self.cases.gatherer.lend_a_hand(claims, deadline)
         await self.cases.backfiller.lend_a_hand(deadline)
 
     async def reconcile(self) -> None:

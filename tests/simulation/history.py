@@ -15,7 +15,7 @@ MOST_VIOLATIONS = 50  # of one history; one is bad enough
 class Violation:
     """A promise that was broken."""
 
-    check: str  # lost, double, stuck, wrong, unmarked, proof, slow, dropped, refired or crashed
+    check: str  # lost, double, stuck, wrong, unmarked, proof, slow, dropped, refired, cap or crashed
     message: str
     path: str = ""  # container/path of the file
     at: float = 0.0  # virtual seconds

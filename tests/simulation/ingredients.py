@@ -55,6 +55,9 @@ class Ingredient(StrEnum):
     BACKFILLS = "backfills"
     PRUNES = "prunes"  # and days without a file
     LIMITS = "limits"  # a rule may start a few runs a minute, and the others of its files wait
+    GATHER = "gather"  # rules start one run for many files: for batches, and for sets of expected files
+    IGNORED_OVERWRITES = "ignored-overwrites"  # some rules start nothing for them
+    SHADOWS = "shadows"  # a rule beside the others that records, and starts nothing
 
 
 # What may make anything wait for longer than crashes and lost events do: their histories are left out of the bounds.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from shared.ledger.rows import ENTRY, MARKER, milliseconds
@@ -11,7 +11,7 @@ from shared.model import OPEN_STATES, Result, State, Verdict
 from tests.simulation.blobs import Blobs
 from tests.simulation.history import History
 from tests.simulation.process import START
-from tests.simulation.rule_texts import parsed
+from tests.simulation.rule_texts import EXPECTED_FILES, IGNORING, LONGEST_GATHERING, RUN_IF_INCOMPLETE, SHADOW, parsed
 from tests.simulation.table_port import WatchedTable
 from tests.simulation.truth import Content, Identity, Truth
 from tests.simulation.workspace import Workspace
@@ -23,6 +23,8 @@ _VERDICTS = {
     str(Result.CANCELLED): Verdict.CANCELLED,
 }
 _REOPENABLE = {str(Result.SUPERSEDED), str(Result.VANISHED), str(Result.TOUCHED)}  # where the version is there
+_CLOCKS = 10.0  # seconds that two clocks may differ
+_LONGEST_PASS = 300.0  # seconds, with all that a request may be late
 _REFUSALS = 3  # after which the service gives a request up
 
 
@@ -112,9 +114,9 @@ class LedgerWatch:
             or _backward_fault(before, after)
         )
         if not wrong and after["state"] == State.SETTLED:
-            wrong = self._result_fault(identity, after)
+            wrong = self._result_fault(key, identity, after)
         if not wrong and after["state"] == State.DEAD:
-            wrong = self._death_fault(key)
+            wrong = self._death_fault(key, identity, after)
         if wrong:
             self._history.violated("wrong", f"entry {key[:12]} of the rule {identity.rule}: {wrong}", _path(identity))
 
@@ -148,7 +150,7 @@ class LedgerWatch:
     def _workspace_now(self) -> float:
         return (self._blobs.now() - START).total_seconds()
 
-    def _result_fault(self, identity: Identity, after: Values) -> str:
+    def _result_fault(self, key: str, identity: Identity, after: Values) -> str:
         result = after.get("result", "")
         self._history.hits[f"settled {result}"] += 1
         run = self._workspace.runs.get(int(after.get("run_id", "0")))
@@ -158,13 +160,68 @@ class LedgerWatch:
             return ""
         if result == Result.UNKNOWN:
             return "" if run is not None and run.is_deleted else "its run is said to be gone, and is not"
+        if result == Result.GATHERED:
+            member = (key, int(after["generation"]))
+            is_listed = any(member in batch.members for batch in self._truth.batches_of.get(key, ()))
+            return "" if is_listed else "it is said to be in a batch, and no manifest lists it"
+        if result == Result.IGNORED:
+            return self._ignorance_fault(key, identity)
         return _absence_fault(result, identity)
 
-    def _death_fault(self, key: str) -> str:
+    def _ignorance_fault(self, key: str, identity: Identity) -> str:
+        """Return what is wrong where a rule starts nothing: it is a shadow, or ignores overwrites."""
+        if identity.rule == SHADOW.name:
+            return ""
+        is_ignoring = any("on_overwrite" in rule.options for _, rules in self._truth.documents for rule in rules)
+        if identity.rule not in IGNORING or not is_ignoring:
+            return "it is ignored, and its rule ignores nothing"
+        has_had = any(
+            self.created & set(other.keys) - {key}
+            for other in self._truth.contents
+            if other.full_path == identity.content.full_path
+        )
+        return "" if has_had else "it is ignored, and is no overwrite"
+
+    def _death_fault(self, key: str, identity: Identity, after: Values) -> str:
         self._history.hits["dead entry"] += 1
+        if "gathering_since" in after:
+            return self._abandonment_fault(identity, after)
         is_deleted = any(run.is_deleted for run in self._workspace.of_entry.get(key, ()))
         refusals = self._workspace.refusals[key]
         return "" if is_deleted or refusals >= _REFUSALS else f"it is dead after {refusals} refusals"
+
+    def _abandonment_fault(self, identity: Identity, after: Values) -> str:
+        """Return what is wrong where a member is given up: it must have waited, and what is missing not with it."""
+        self._history.hits["member given up"] += 1
+        expected = EXPECTED_FILES.get(identity.rule, ())
+        if not expected or identity.rule in RUN_IF_INCOMPLETE:
+            return f"it was given up, which its rule never does: {after.get('reason')}"
+        now, folder = self._blobs.now(), identity.content.full_path.rpartition("/")[0]
+        since = min(self._of_set(identity.rule, folder, now))
+        if (now - since).total_seconds() < LONGEST_GATHERING - _CLOCKS:
+            return f"it was given up, and its set waited since {since} only"
+        beside = [self._waiting_at(identity.rule, f"{folder}/{name}", now) for name in expected]
+        return "it was given up, and the whole set has waited" if all(beside) else ""
+
+    def _of_set(self, rule: str, folder: str, now: datetime) -> Iterator[datetime]:
+        """Yield since when the files of a set wait, or have waited that were given up together just now."""
+        for content in self._truth.contents:
+            if not content.full_path.startswith(f"{folder}/"):
+                continue
+            for entry in (self.entries.get(key, {}) for key in content.keys if self._truth.by_key[key].rule == rule):
+                ended = datetime.fromisoformat(entry["settled_at"]) if "settled_at" in entry else now
+                if "gathering_since" in entry and (now - ended).total_seconds() < _LONGEST_PASS:
+                    yield datetime.fromisoformat(entry["gathering_since"])
+
+    def _waiting_at(self, rule: str, full_path: str, now: datetime) -> bool:
+        """Tell whether what lies at a path has waited for its batch for longer than any pass takes."""
+        content = self._truth.current.get(tuple(full_path.split("/", 1)))  # type: ignore[arg-type]  # two texts
+        keys = [key for key in content.keys if self._truth.by_key[key].rule == rule] if content else []
+        for entry in filter(None, map(self.entries.get, keys)):
+            is_waiting = entry["state"] == State.HELD and not entry.get("batch") and "gathering_since" in entry
+            if is_waiting and (now - datetime.fromisoformat(entry["gathering_since"])).total_seconds() > _LONGEST_PASS:
+                return True
+        return False
 
     def _standings(self, operations: Sequence[Operation]) -> None:
         for operation in operations:
@@ -182,6 +239,8 @@ class LedgerWatch:
         for content in list(self._truth.unclaimed.values()):
             blob = self._blobs.find(content.arrival.container, content.arrival.path)
             if blob is None or not baseline < blob.committed_at < watermark:
+                continue
+            if content.is_moved:  # a rename keeps the file's time, and the listings of that time did not show it here
                 continue
             if self._wants(rule, content):
                 what = f"the rule {rule} is proven complete up to {watermark}, and this has no entry"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from tests.simulation.history import Violation
 
-CHECKS = ("lost", "double", "stuck", "wrong", "unmarked", "refired", "proof", "dropped", "slow", "crashed")
+CHECKS = ("lost", "double", "stuck", "wrong", "unmarked", "refired", "proof", "dropped", "slow", "cap", "crashed")
 NAMED = CHECKS[:5]
 
 

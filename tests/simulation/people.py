@@ -22,23 +22,13 @@ from tests.simulation.event_grid import EventGrid
 from tests.simulation.fleet import Fleet, Instance
 from tests.simulation.history import History
 from tests.simulation.ingredients import Ingredient
+from tests.simulation.places import Places
 from tests.simulation.process import SimulatedClock
 from tests.simulation.rule_texts import edited
 from tests.simulation.scenario import Scenario
 from tests.simulation.truth import Content, Truth
 from tests.simulation.workspace import Workspace
 
-_PLACES = (
-    ("landing", "crm/{}.csv"),
-    ("landing", "crm/audited-{}.csv"),
-    ("landing", "erp/{}.csv"),
-    ("landing", "hr/{}.csv"),
-    ("inbox", "{today}/{}.csv"),
-    ("inbox", "quiet/{}.csv"),
-    ("inbox", "2026-03-01/{}.csv"),
-    ("landing", "nobody/wants/{}.csv"),
-)
-_WEIGHTS = (30, 8, 20, 15, 15, 6, 3, 3)
 _ROLLOUT, _DRAIN = 60.0, 60.0  # seconds until every instance is another one, and until none of the old ones works
 _CLEARED_UP_AFTER = 1500.0
 
@@ -64,7 +54,7 @@ class People:
         self._workspace = workspace
         self._history = history
         self._etags = itertools.count(1)
-        self._names = itertools.count(1)
+        self._places = Places(chance, is_gathering=scenario.has(Ingredient.GATHER))
         self.events: EventGrid
         self.fleet: Fleet
         self.arrivals = 0
@@ -76,7 +66,9 @@ class People:
         began = self._clock.monotonic()
         for moment in moments:
             wait = began + moment - self._clock.monotonic()
-            if wait > 0:
+            if self._places.is_bursting:
+                await asyncio.sleep(self._chance.random() * 0.1)
+            elif wait > 0:
                 await asyncio.sleep(wait)
             content = self._upload()
             self.arrivals += 1
@@ -135,8 +127,7 @@ class People:
                 is_repeated = chance.random() < has(Ingredient.SAME_CONTENT)
                 body = f"{old.number}" if is_repeated else ""
                 return self._commit(old.arrival.container, old.arrival.path, body, is_repeated=is_repeated)
-        container, pattern = chance.choices(_PLACES, _WEIGHTS)[0]
-        path = pattern.replace("{today}", f"{self._clock.now():%Y-%m-%d}").format(f"{next(self._names):06d}")
+        container, path = self._places.next(f"{self._clock.now():%Y-%m-%d}")
         return self._commit(container, path, "", is_repeated=False)
 
     def _commit(self, container: str, path: str, body: str, *, is_repeated: bool) -> Content:
@@ -205,7 +196,7 @@ class People:
             return
         self._history.hits["rename"] += 1
         self._remove(content, "rename")
-        path = blob.path.replace(".csv", f"-moved-{next(self._names)}.csv")
+        path = blob.path.replace(".csv", f"-moved-{next(self._places.numbers)}.csv")
         moved = replace(blob, path=path)
         self._blobs.put(moved)
         new = self._truth.commit(moved, has_md5=content.has_md5, is_moved=True, is_far=content.is_far)
@@ -213,7 +204,7 @@ class People:
         self.events.announce(new, self._clock)
 
     def _delete_run(self, content: Content) -> None:
-        for key in content.keys:
+        for key in self._truth.with_batches(content.keys):
             for run in self._workspace.of_entry.get(key, ()):
                 if not run.is_deleted:
                     self._history.hits["deleted run"] += 1
@@ -226,7 +217,8 @@ class People:
             return
         now = self._clock.monotonic()
         rules = self._truth.lasting_rules(content)
-        done = {run.entry for key in content.keys for run in self._workspace.of_entry.get(key, ()) if run.ends < now}
+        keys = self._truth.with_batches(content.keys)
+        done = {run.entry for key in keys for run in self._workspace.of_entry.get(key, ()) if run.ends < now}
         if len(done) >= len(rules):
             self._history.hits["cleared up"] += 1
             self._remove(content, "clear up")

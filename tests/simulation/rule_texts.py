@@ -41,13 +41,50 @@ FIRST = (
     RuleText(name="audit", path="landing/crm/audited-{name}.csv", job="{id: 11}", options=", also: true"),
     RuleText(name="rest", path="landing/{area}/{name}.csv", job="{id: 12}"),
 )
+LIMIT, LIMITED_JOB = 3, 8  # runs a minute, of the rule `erp`
 LIMITED = tuple(
-    replace(rule, options=f"{rule.options}, limit: 3/minute") if rule.name == "erp" else rule for rule in FIRST
+    replace(rule, options=f"{rule.options}, limit: {LIMIT}/minute") if rule.name == "erp" else rule for rule in FIRST
 )
+IGNORING = {"rest": "ignore", "dated": "alert"}  # what these say of overwrites, where a history has such rules
+SHADOW = RuleText(name="shadow", path="inbox/{folder}/{name}.csv", job="{id: 12}", options=", also: true, mode: shadow")
+MOST_FILES = 4
+EXPECTED_FILES = {"nightly": ("orders.csv", "customers.csv"), "weekly": ("orders.csv", "customers.csv")}
+RUN_IF_INCOMPLETE = {"weekly"}
+LONGEST_GATHERING = 600.0  # seconds
+GATHERING = (
+    RuleText(
+        name="bundle",
+        path="bulk/{team:alpha|beta}/{name}.csv",
+        job="{id: 13}",
+        options=f', gather: {{by: "{{team}}", quiet: 2m, wait: 6m, files: {MOST_FILES}}}, on_failure: {{rerun: 2}}',
+    ),
+    RuleText(
+        name="nightly",
+        path="bulk/nightly/{night}/{name}.csv",
+        job="{id: 14}",
+        options=', gather: {by: "{night}", expect: [orders.csv, customers.csv], wait: 10m}',
+    ),
+    RuleText(
+        name="weekly",
+        path="bulk/weekly/{week}/{name}.csv",
+        job="{id: 14}",
+        options=', gather: {by: "{week}", expect: [orders.csv, customers.csv], wait: 10m, if_incomplete: run}',
+    ),
+)
+GATHERING_NAMES = tuple(rule.name for rule in GATHERING)
+RERUN = {"erp", "bundle"}  # where `on_failure` says so
 # All that any version of the rules may call an entry's rule.
-LEDGER_NAMES = (*(rule.name for rule in FIRST), "added")
-JOB_IDS = (7, 8, 9, 10, 11, 12)
+LEDGER_NAMES = (*(rule.name for rule in (*FIRST, *GATHERING, SHADOW)), "added")
+JOB_IDS = (7, 8, 9, 10, 11, 12, 13, 14)
 Document = tuple[RuleText, ...]
+
+
+def ignoring(document: Document) -> Document:
+    """Return a document in which some rules start nothing for what overwrites a file."""
+    return tuple(
+        replace(rule, options=f"{rule.options}, on_overwrite: {IGNORING[rule.name]}") if rule.name in IGNORING else rule
+        for rule in document
+    )
 
 
 def text_of(document: Document) -> str:

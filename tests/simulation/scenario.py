@@ -11,6 +11,7 @@ from tests.simulation.ingredients import DELAYING, HARMLESS, Ingredient
 SHORT_ARRIVALS = (15, 50)
 LARGE = 500  # from so many arrivals on a history is paced by the hour and cleared up as it goes
 LARGE_PER_HOUR = 3_600
+_FEW_RUNS = 40  # in an hour
 # A crash ends all that a process has under way. With a file a second that is so much that more crashes than this, one
 # in two or three minutes, would leave no pass enough time.
 LARGE_CRASHES = 0.0005
@@ -75,6 +76,12 @@ class Scenario:
     def rate(self, ingredient: Ingredient) -> float:
         """Return how much there is of an ingredient, 0 for none."""
         return self.rates.get(ingredient, 0.0)
+
+    @property
+    def most_runs_per_hour(self) -> int | None:
+        """Return how many runs all rules together may start in an hour, None for more than there are files."""
+        is_capped = self.has(Ingredient.LIMITS) and self.seed % 2 and not self.is_large
+        return max(_FEW_RUNS, self.arrivals // 2) if is_capped else None
 
     @property
     def is_large(self) -> bool:

@@ -21,10 +21,11 @@ from tests.simulation.gate import Gate
 from tests.simulation.history import History
 from tests.simulation.ingredients import Ingredient
 from tests.simulation.ledger_watch import LedgerWatch
+from tests.simulation.manifests import Manifests
 from tests.simulation.outcome import Outcome
 from tests.simulation.people import People
 from tests.simulation.process import SimulatedClock
-from tests.simulation.rule_texts import FIRST, LIMITED
+from tests.simulation.rule_texts import FIRST, GATHERING, LIMITED, SHADOW, ignoring
 from tests.simulation.scenario import Scenario, scenario_of
 from tests.simulation.table_port import WatchedTable
 from tests.simulation.truth import Content, Truth
@@ -63,12 +64,20 @@ class Simulation:
         self.history = History(loop.time)
         self._clock = SimulatedClock(loop)
         self._document = LIMITED if scenario.has(Ingredient.LIMITS) else FIRST
+        if scenario.has(Ingredient.GATHER):
+            self._document = (*self._document, *GATHERING)
+        if scenario.has(Ingredient.SHADOWS):
+            self._document = (*self._document, SHADOW)
+        if scenario.has(Ingredient.IGNORED_OVERWRITES):
+            self._document = ignoring(self._document)
         self.truth = Truth(loop.time, self._document)
         self.blobs = Blobs(self._clock)
         self.workspace = Workspace(self._clock, scenario.rates, self._chance("workspace"), self.history)
         self.table = WatchedTable()
         self.gate = Gate(scenario.rates, self._chance("gate"), self.history)
         self.watch = LedgerWatch(self.table, self.truth, self.workspace, self.blobs, self.history)
+        manifests = Manifests(self.truth, self.watch, self.history)
+        self.blobs.written, self.blobs.removed = manifests.written, manifests.removed
         self._prepare_services()
         loop.set_exception_handler(self._unheard)
 
@@ -212,6 +221,8 @@ def _settings(scenario: Scenario) -> Settings:
         settings |= {"RECONCILE_LOOK_BACK": "1h", "LEDGER_RETENTION": "2h"}
     if scenario.is_large:
         settings |= {"RECONCILE_LOOK_BACK": "2h", "MOST_RUNS_PER_HOUR": "1000000"}  # it lets no file wait for its turn
+    if scenario.most_runs_per_hour:
+        settings |= {"MOST_RUNS_PER_HOUR": str(scenario.most_runs_per_hour)}
     if scenario.has(Ingredient.QUEUE_SWEEPS):
         settings |= {"SWEEP_QUEUE_ABOVE": "0"}
     return read_settings(settings)
@@ -229,6 +240,10 @@ def _facts(simulation: Simulation) -> Iterator[None]:
             told.setdefault(subject.replace("/blobs/", "/", 1), set()).add(name)
         elif name == "invariant.broken":
             history.violated("unmarked", str(fields.get("what")), path)
+        elif name == "gather.returned":
+            history.hits["stray member"] += 1
+        elif name == "arrival.overwritten":
+            history.hits["overwrite was told of"] += 1
         history.record(f"log {level}", name, path, fields)
 
     original = logs._log

@@ -15,18 +15,21 @@ from shared.errors import LedgerConflict
 from shared.intake import Intake
 from shared.ledger import Bookkeeping, Claim, Claimed, Entries, Standing
 from shared.ledger.table import Operation
+from shared.limits import windows
 from shared.model import Entry, Result, State
+from shared.rules import Limit
 from tests.simulation import Ingredient, run_history
+from tests.simulation.blobs import BlobsPort
 from tests.simulation.table_port import TablePort
 
 SEEDS = range(1, 41)
 
 
-def checks_that_fail(*ingredients: Ingredient, until: str) -> set[str]:
+def checks_that_fail(*ingredients: Ingredient, until: str, arrivals: int = 12) -> set[str]:
     """Return the names of the checks that fail in some histories, up to the one that is waited for."""
     failed: set[str] = set()
     for seed in SEEDS:
-        outcome = run_history(seed, arrivals=12, only=ingredients or None)
+        outcome = run_history(seed, arrivals=arrivals, only=ingredients or None)
         failed |= {violation.check for violation in outcome.violations}
         if until in failed:
             break
@@ -152,3 +155,39 @@ def test_writes_without_their_condition_are_found_out(monkeypatch: pytest.Monkey
 
     zombies = (Ingredient.SLOW, Ingredient.LOSE_ANSWER, Ingredient.DUPLICATE_EVENTS, Ingredient.TIMER_DOUBLE)
     assert checks_that_fail(*zombies, Ingredient.SKIPPED_RUNS, until="wrong") & {"wrong", "unmarked", "double"}
+
+
+def test_manifest_that_nobody_reads_again_is_a_wrong_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who takes his own list for the manifest, where another was written first, closes files that are in no batch."""
+
+    async def read_manifest(_: BlobsPort, __: str) -> bytes | None:
+        return None
+
+    monkeypatch.setattr(BlobsPort, "read_manifest", read_manifest)
+
+    faults = (Ingredient.CRASH, Ingredient.LOSE_ANSWER, Ingredient.SLOW, Ingredient.TIMER_DOUBLE)
+    assert "wrong" in checks_that_fail(Ingredient.GATHER, *faults, until="wrong", arrivals=100)
+
+
+def test_permit_that_is_forgotten_too_soon_breaks_the_cap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Permits that do not count for the whole length of their limit let too many requests out."""
+
+    def counted_for(limit: Limit) -> timedelta:
+        return limit.per.length / 3
+
+    monkeypatch.setattr(windows, "counted_for", counted_for)
+
+    assert "cap" in checks_that_fail(Ingredient.LIMITS, until="cap", arrivals=60)
+
+
+def test_overwrite_that_is_not_ignored_is_fired_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a rule ignores must not run."""
+    original = Entries.claim
+
+    async def claim(self: Entries, entry: Entry, **named: Any) -> Claim:
+        return await original(self, entry, **{**named, "overwrites_run": True})
+
+    monkeypatch.setattr(Entries, "claim", claim)
+
+    faults = (Ingredient.IGNORED_OVERWRITES, Ingredient.OVERWRITES)
+    assert "refired" in checks_that_fail(*faults, until="refired", arrivals=40)

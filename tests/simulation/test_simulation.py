@@ -14,6 +14,7 @@ from tests.simulation import Ingredient, Outcome, run_history
 from tests.simulation.command import Order, replay_command
 from tests.simulation.outcome import CHECKS, Totals
 
+pytestmark = pytest.mark.proof
 SEEDS = int(os.environ.get("SIMULATION_SEEDS", "1000"))
 CHUNK = 50
 # What fits into two or three minutes of one processor; `python -m tests.simulation --arrivals 100000` takes longer.
@@ -61,11 +62,24 @@ EXPECTED = (
     "settled superseded",
     "settled vanished",
     "settled touched",
+    "settled ignored",
+    "settled gathered",
     "dead entry",
+    "manifest sealed",
+    "member given up",
+    "cap of the rule erp was reached",
 )
 # What not every chunk of seeds has.
 SELDOM = (
     *(f"run-now {fate}" for fate in ("reject", "lose", "repeat", "slow", "crash-before", "crash-after")),
+    *(f"blobs.write {fate}" for fate in ("reject", "lose", "repeat", "slow", "crash-before", "crash-after")),
+    *(f"blobs.read {fate}" for fate in ("reject", "lose", "slow")),
+    "stray member",
+    "manifest without files",
+    "manifest removed",
+    "cap of all rules was reached",
+    "token of a deleted run",
+    "overwrite was told of",
     "dead letter",
     "pruned entry",
     "pass without a ledger",
@@ -76,6 +90,8 @@ SELDOM = (
 )
 _IO = (Ingredient.REJECT, Ingredient.LOSE_ANSWER, Ingredient.REPEAT, Ingredient.SLOW, Ingredient.CRASH)
 _FREEZING, _EDITS = Ingredient.FREEZE, Ingredient.RULE_EDITS
+_GATHER = Ingredient.GATHER
+_ZOMBIES = (_FREEZING, Ingredient.LOSE_ANSWER, Ingredient.SLOW, Ingredient.TIMER_DOUBLE, Ingredient.DUPLICATE_EVENTS)
 HISTORIES_OF_SELDOM = (
     (3, (*_IO, _FREEZING, Ingredient.SKIPPED_RUNS)),
     (2, (*_IO, _FREEZING, _EDITS, Ingredient.SMALL_PAGES)),
@@ -85,6 +101,11 @@ HISTORIES_OF_SELDOM = (
     (11, (_EDITS, *_IO)),
     (12, (_EDITS,)),
     (13, (_EDITS,)),
+    *((seed, (_GATHER, *_IO)) for seed in range(11, 23)),
+    (14, (_GATHER, Ingredient.PRUNES)),
+    (6, (Ingredient.DELETED_RUNS, *_ZOMBIES[:3], Ingredient.CRASH)),
+    (15, (Ingredient.LIMITS,)),
+    (16, (Ingredient.IGNORED_OVERWRITES, Ingredient.OVERWRITES)),
 )
 
 

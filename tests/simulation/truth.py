@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from shared.model import Arrival, entry_key
-from tests.simulation.rule_texts import LEDGER_NAMES, Document, parsed
+from tests.simulation.rule_texts import GATHERING_NAMES, LEDGER_NAMES, Document, parsed
 
-_OF_CONTAINER = {"landing": ("crm", "erp", "audit", "rest", "added"), "inbox": ("dated", "quiet")}
+_OF_CONTAINER = {
+    "landing": ("crm", "erp", "audit", "rest", "added"),
+    "inbox": ("dated", "quiet", "shadow"),
+    "bulk": GATHERING_NAMES,
+}
 assert {name for names in _OF_CONTAINER.values() for name in names} == set(LEDGER_NAMES)
 
 
@@ -46,6 +50,16 @@ class Identity:
     version: str
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch of gathered files, as its manifest said when it was sealed."""
+
+    rule: str
+    id: str
+    arrival: Arrival
+    members: tuple[tuple[str, int], ...]  # entries' keys and generations; none where it was given up
+
+
 class Truth:
     """All contents, and all versions of the rules."""
 
@@ -54,6 +68,8 @@ class Truth:
         self.contents: list[Content] = []
         self.current: dict[tuple[str, str], Content] = {}  # what lies there now, by container and path
         self.by_key: dict[str, Identity] = {}
+        self.batches: dict[str, Batch] = {}  # by the key of the batch's entry
+        self.batches_of: dict[str, list[Batch]] = {}  # by the key of a member's entry
         self.unclaimed: dict[int, Content] = {}  # those of `current` that have no entry at all
         self.documents: list[tuple[float, Document]] = [(0.0, document)]
         self.edited_until = -1e9  # when the last deploy of an edit had reached every instance
@@ -85,6 +101,22 @@ class Truth:
             content.gone_at = self._now()
             self.unclaimed.pop(content.number, None)
         return content
+
+    def seal(self, batch: Batch) -> None:
+        """Record a batch that was sealed."""
+        key = entry_key(batch.rule, batch.arrival)
+        self.batches[key] = batch
+        for member, _ in batch.members:
+            self.batches_of.setdefault(member, []).append(batch)
+        content = Content(-1, batch.arrival, self._now(), versions=[batch.id], keys=[key])
+        self.by_key[key] = Identity(batch.rule, content, batch.id)
+
+    def with_batches(self, keys: Iterable[str]) -> Iterator[str]:
+        """Yield the keys of all entries that a run may have been started for: these, and their batches'."""
+        for key in keys:
+            yield key
+            for batch in self.batches_of.get(key, ()):
+                yield entry_key(batch.rule, batch.arrival)
 
     def edit(self, document: Document, until: float) -> None:
         """Record that people want other rules from now on, and when every instance follows them."""

@@ -59,6 +59,7 @@ class Workspace:
         self.tokens: dict[str, int] = {}
         self._bodies: dict[str, str] = {}  # what was sent first under each token
         self.of_entry: dict[str, list[TrueRun]] = defaultdict(list)
+        self.sent: dict[int, list[float]] = {}  # when requests left that may have started a run, by job, in order
         self.refused_for_good: set[str] = set()  # entries
         self.refusals: Counter[str] = Counter()  # by entry
         self.longest_run = 240.0  # seconds

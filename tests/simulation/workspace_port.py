@@ -39,7 +39,15 @@ class WorkspacePort:
         def effect() -> int:
             return self._workspace.run_now(request)
 
-        return await self._ask("run-now", effect, deadline, writes=True, subject=request.token[:12])
+        # As the process learns of it: also what never got there counts, but not what Databricks was too busy for.
+        sent = self._workspace.sent.setdefault(request.job_id, [])
+        sent.append(self._process.clock.monotonic())
+        at = sent[-1]
+        try:
+            return await self._ask("run-now", effect, deadline, writes=True, subject=request.token[:12])
+        except JobsBusy:
+            sent.remove(at)
+            raise
 
     async def get_run(self, run_id: int, deadline: Deadline, *, history: bool = False) -> Run | None:
         """Return a run, or None when it is not known."""
