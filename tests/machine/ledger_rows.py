@@ -32,6 +32,11 @@ def partition_of(rule: str, place: str) -> str:
     return f"{rule}|{int(_place_digest(place)[0], 16) % 4}"
 
 
+def head_key(place: str) -> str:
+    """Return the row key of a place's head."""
+    return f"H|{_place_digest(place)}"
+
+
 def entry_at(table: MemoryTable, rule: str, place: str, etag: str) -> Values | None:
     """Return the entry of a rule and a version, None where there is none."""
     row = table.find(partition_of(rule, place), f"E|{key_of(rule, place, etag)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hypothesis import HealthCheck, Phase, seed, settings
-from hypothesis.stateful import get_state_machine_test
+from hypothesis.stateful import RULE_MARKER, get_state_machine_test
 
 from tests.machine.base import Machine, Tally
 from tests.machine.happenings import Events, Files
@@ -56,25 +56,41 @@ MACHINES: Mapping[str, type[Machine]] = {
     "everything": Everything,
 }
 _ALWAYS = {"claimed by event", "claimed by sweep", "superseded", "succeeded", "looked up"}
-_TROUBLES = {f"{trouble} {Seam.TABLE}" for trouble in (Trouble.CRASH_BEFORE, Trouble.CRASH_AFTER)}
+_TROUBLES = {f"{trouble} {seam}" for trouble in Trouble for seam in Seam}
+_FILES = {"touched", "ignored", "vanished", "ambiguous touch", "settled to held"}
+_RUNS = {"dead", "failed", "cancelled", "never ran", "unknown"}
 MUST_REACH: Mapping[str, frozenset[str]] = {
-    "files": frozenset({*_ALWAYS, "touched", "ignored", "vanished", "duplicate", "pruned", "ambiguous touch"}),
-    "databricks": frozenset({*_ALWAYS, "dead", "replayed", "never ran", "rerun", "unknown"}),
-    "rules": frozenset({*_ALWAYS, "touched", "duplicate", "pruned"}),
+    "files": frozenset(
+        {*_ALWAYS, "touched", "ignored", "vanished", "duplicate", "pruned", "ambiguous touch", "settled to held"}
+    ),
+    "databricks": frozenset({*_ALWAYS, *_RUNS, "replayed", "rerun", "claimed by backfill"}),
+    "rules": frozenset({*_ALWAYS, "touched", "duplicate", "pruned", "taken", "unseen rule removed"}),
     "troubles": frozenset({*_ALWAYS, *_TROUBLES, "duplicate", "ended by Crash"}),
     "everything": frozenset({*_ALWAYS, "duplicate", "ended by Crash"}),
 }
 
 
+def unreached(name: str, tally: Tally) -> list[str]:
+    """Return which outcomes and which steps of a machine a run must have reached and has not."""
+    machine = MACHINES[name]
+    steps = {f"step: {step}" for step in dir(machine) if hasattr(getattr(machine, step), RULE_MARKER)}
+    return sorted((steps | MUST_REACH[name]) - tally.reached.keys())
+
+
 def work_through(
-    machine: type[Machine], histories: int, *, started_by: int | None = None, shrinks: bool = True
+    machine: type[Machine],
+    histories: int,
+    *,
+    started_by: int | None = None,
+    shrinks: bool = True,
+    tally: Tally | None = None,
 ) -> Tally:
     """Run a machine through so many histories and return what it has been through.
 
-    Without a seed it is always the same histories. Raises AssertionError for the first promise that is broken, with
-    the shortest history that breaks it where it `shrinks`.
+    Without a seed it is always the same histories; a tally that is given goes on. Raises AssertionError for the first
+    promise that is broken, with the shortest history that breaks it where it `shrinks`.
     """
-    machine.tally = Tally()
+    machine.tally = tally or Tally()
     profile = settings(
         max_examples=histories,
         stateful_step_count=STEPS,

@@ -99,6 +99,10 @@ class RuleHistory:
         self.editions.append(Edition(rules))
         return "version: 1\nrules:\n" + "\n".join(rule.text() for rule in rules) + "\n"
 
+    def taking_names(self) -> set[str]:
+        """Return the ledger names of all rules that ever took files away from others: those without `also`."""
+        return {rule.ledger_name for edition in self.editions for rule in edition.rules if not rule.also}
+
     def ever(self, ledger_name: str) -> list[MachineRule]:
         """Return every version of one rule that was ever in force."""
         return [rule for edition in self.editions for rule in edition.rules if rule.ledger_name == ledger_name]

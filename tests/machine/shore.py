@@ -15,6 +15,15 @@ from tests.fakes.memory_landing import MemoryLanding
 from tests.machine.rule_edits import RuleHistory
 
 Place = str  # container/path
+PLACES = (
+    "landing/crm/a.csv",
+    "landing/crm/b.csv",
+    "landing/keep/a.csv",
+    "landing/slow/a.csv",
+    "landing/crm/notes.txt",
+    "landing/stage/a.csv",
+)
+CONTENTS = (b"1,2,3", b"4,5,6", b"a longer one")
 
 
 @dataclass(slots=True)
@@ -154,6 +163,12 @@ class Shore:
         for version in arrived:
             version.was_moved = True
         return arrived
+
+    def take(self, number: int) -> Announcement:
+        """Take an event from those on their way, to deliver it."""
+        announcement = self.pending.pop(number % len(self.pending))
+        self.delivered.append(announcement)
+        return announcement
 
     def _announced(self, arrival: Arrival, made_by: str) -> Version:
         version = self._appeared(arrival.full_path, made_by)

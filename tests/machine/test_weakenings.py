@@ -9,6 +9,7 @@ from tests.machine.machines import MACHINES, work_through
 from tests.machine.weakenings import WEAKENINGS
 from tests.proof_record import record
 
+pytestmark = pytest.mark.proof
 HISTORIES = 40  # with each seed
 SEEDS = range(1, 6)
 

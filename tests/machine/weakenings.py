@@ -12,15 +12,15 @@ import pytest
 
 from shared import dispatch
 from shared.clock import Deadline
-from shared.dispatch import Dispatcher
 from shared.errors import JobsError, JobsUnknown, LandfallError
 from shared.intake import Intake
-from shared.ledger import Claim, Standing, entries
+from shared.ledger import Bookkeeping, Claim, Standing, entries, judgement
 from shared.ledger.table import Operation, Put
 from shared.model import Arrival, Entry, Result, Run, State
 from shared.prune import Pruner
+from shared.run_answers import unstarted
 from shared.settle import Settler
-from shared.sweep import conclusion, view
+from shared.sweep import conclusion, known, view
 from shared.versions import Comparison, Head, compare
 
 Weaken = Callable[[pytest.MonkeyPatch], None]
@@ -45,7 +45,7 @@ def _touch_runs(patch: pytest.MonkeyPatch) -> None:
         found = compare(head, arrival)
         return Comparison.NEW if found is Comparison.TOUCHED else found
 
-    patch.setattr(entries, "compare", without)
+    patch.setattr(judgement, "compare", without)
 
 
 def _baseline_is_ignored(patch: pytest.MonkeyPatch) -> None:
@@ -59,15 +59,15 @@ def _baseline_is_ignored(patch: pytest.MonkeyPatch) -> None:
 
 
 def _generation_grows_on_a_time_out(patch: pytest.MonkeyPatch) -> None:
-    original = Dispatcher._put_back
+    original = unstarted
 
-    async def with_growth(self: Dispatcher, entry: Entry, error: JobsError) -> dict[str, object]:
-        changes = await original(self, entry, error)
+    def with_growth(entry: Entry, error: JobsError, *rest: Any, **named: Any) -> dict[str, object]:
+        changes = original(entry, error, *rest, **named)
         if isinstance(error, JobsUnknown):
             changes |= {"generation": entry.generation + 1, "request": None, "state": State.PENDING}
         return changes
 
-    patch.setattr(Dispatcher, "_put_back", with_growth)
+    patch.setattr(dispatch, "unstarted", with_growth)
 
 
 def _prune_looks_at_age_only(patch: pytest.MonkeyPatch) -> None:
@@ -107,6 +107,25 @@ def _skipped_run_is_a_failure(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Settler, "_never_ran", closed)
 
 
+def _what_is_there_again_stays_closed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(known, "ABSENT", frozenset())
+
+
+def _unseen_rules_are_forgotten(patch: pytest.MonkeyPatch) -> None:
+    async def without(self: Bookkeeping, rule: str) -> None:
+        del self, rule
+
+    patch.setattr(Bookkeeping, "announce", without)
+
+
+def _touch_outlasts_what_never_ran(patch: pytest.MonkeyPatch) -> None:
+    async def without(self: entries.Entries, *_: Any) -> list[Operation]:
+        del self
+        return []
+
+    patch.setattr(entries.Entries, "_given_up_with", without)
+
+
 # What is weakened, and the machine that must see it.
 WEAKENINGS: Mapping[str, tuple[Weaken, str]] = {
     "a token of its own for each attempt": (_token_of_each_attempt, "files"),
@@ -118,5 +137,8 @@ WEAKENINGS: Mapping[str, tuple[Weaken, str]] = {
     "late events run without a look": (_late_events_run_unseen, "files"),
     "the watermark is ahead of what was seen": (_watermark_is_ahead, "files"),
     "events are answered whatever the ledger says": (_answered_before_it_is_claimed, "troubles"),
+    "what is there again stays closed": (_what_is_there_again_stays_closed, "files"),
+    "a rule that no pass saw is forgotten": (_unseen_rules_are_forgotten, "rules"),
+    "a touch stays closed though nothing ran": (_touch_outlasts_what_never_ran, "files"),
     "a skipped run counts as failed": (_skipped_run_is_a_failure, "databricks"),
 }
