@@ -30,7 +30,7 @@ from tests.proxies.call_sites import (
 )
 from tests.proxies.faults import Fault, Kind
 
-pytestmark = pytest.mark.azurite
+pytestmark = [pytest.mark.azurite, pytest.mark.proof]
 # Event Grid waits 30 s for all that an event takes.
 SECONDS = 20.0
 IN_AN_HOUR = "in an hour"  # as an HTTP date, when it is sent

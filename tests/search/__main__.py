@@ -52,9 +52,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def search_one(name: str, *, faults: int, extra: int = 0) -> Found:
     """Search the scenario of a name, with so many more passes at work, and return what was found."""
-    logging.disable(logging.CRITICAL)
     (scenario,) = (each for each in everything(faults=faults, workers=[PASS] * extra) if each.name == name)
-    return Explorer(scenario).search()
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        return Explorer(scenario).search()
+    finally:
+        logging.disable(before)
 
 
 def line(found: Found) -> str:

@@ -8,6 +8,7 @@ from tests.search.__main__ import main, search_one
 from tests.search.scenarios import everything
 from tests.search.weakened import WEAKENED, look_for
 
+pytestmark = pytest.mark.proof
 NAMES = [each.name for each in everything(faults=0)]
 # What must have been answered in each of these ways, or a search has become blind to it.
 ANSWERED = {
