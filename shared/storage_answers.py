@@ -9,8 +9,8 @@ from typing import Any
 from azure.core.exceptions import AzureError, HttpResponseError, IncompleteReadError, ServiceResponseError
 
 # What the decoders of the SDKs raise at a body that is not the service's, such as an empty one, half of one or a login
-# page: what the standard library's parsers raise (a ParseError of XML is a SyntaxError), and plain slips.
-UNREADABLE = (HTTPException, SyntaxError, ValueError, LookupError, AttributeError, TypeError)
+# page: what the standard library's parsers raise (a ParseError of XML is a SyntaxError), assertions, and plain slips.
+UNREADABLE = (HTTPException, SyntaxError, AssertionError, ValueError, LookupError, AttributeError, TypeError)
 UNREADABLE_HINT = "If a proxy stands between us and the storage account, look at what it does to answers."
 # The SDK's retries end where the body begins; a connection that breaks in a body costs another request.
 _BODY_TRIES = 3

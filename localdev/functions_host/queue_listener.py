@@ -29,6 +29,7 @@ from localdev.functions_host.queue_messages import (
 )
 from shared import logs
 from shared.clock import Clock
+from shared.storage_answers import UNREADABLE
 from shared.storage_connection import StorageConnection
 
 if TYPE_CHECKING:
@@ -113,20 +114,20 @@ class QueueListener:
 
     async def _received(self, client: QueueClient) -> list[QueueMessage]:
         size = self._options.batch_size
-        pages = client.receive_messages(
-            messages_per_page=size, max_messages=size, visibility_timeout=int(_HIDDEN.total_seconds())
-        )
         try:
+            pages = client.receive_messages(
+                messages_per_page=size, max_messages=size, visibility_timeout=int(_HIDDEN.total_seconds())
+            )
             messages = [message async for message in pages]
         except ResourceNotFoundError:
             return []  # nobody has created the queue yet
-        except AzureError as error:
+        except (AzureError, *UNREADABLE) as error:
             self._log_unreachable(error)
             return []
         self._reachable = True
         return messages
 
-    def _log_unreachable(self, error: AzureError) -> None:
+    def _log_unreachable(self, error: Exception) -> None:
         """Log once that the queue does not answer, until it has answered again."""
         if self._reachable:
             logger.error("%s", logs.line("queue.unreachable", queue=self._queue, error=error))

@@ -114,6 +114,8 @@ class ClaimJudge:
     def _taken_by(self, rule_name: str, now: Values) -> str:
         also = {rule.ledger_name for rule in self._evidence.rules.now.rules if rule.also}
         others = {rule.ledger_name for edition in self._evidence.rules.editions for rule in edition.rules}
+        if now["source"] == "backfill":  # it asks for what a rule would take today: what removed rules had is included
+            others &= {rule.ledger_name for rule in self._evidence.rules.now.rules}
         for other in sorted(others - also - {rule_name}):
             had = self._entry_at(other, place_of(now), now["version"])
             if had is not None and (had.get("result") not in ABSENT or int(had["generation"]) > 1):

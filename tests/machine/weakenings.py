@@ -14,7 +14,7 @@ from shared import dispatch
 from shared.clock import Deadline
 from shared.errors import JobsError, JobsUnknown, LandfallError
 from shared.intake import Intake
-from shared.ledger import Bookkeeping, Claim, Standing, entries, judgement
+from shared.ledger import Claim, Standing, entries, judgement
 from shared.ledger.table import Operation, Put
 from shared.model import Arrival, Entry, Result, Run, State
 from shared.prune import Pruner
@@ -111,21 +111,6 @@ def _what_is_there_again_stays_closed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(known, "ABSENT", frozenset())
 
 
-def _unseen_rules_are_forgotten(patch: pytest.MonkeyPatch) -> None:
-    async def without(self: Bookkeeping, rule: str) -> None:
-        del self, rule
-
-    patch.setattr(Bookkeeping, "announce", without)
-
-
-def _touch_outlasts_what_never_ran(patch: pytest.MonkeyPatch) -> None:
-    async def without(self: entries.Entries, *_: Any) -> list[Operation]:
-        del self
-        return []
-
-    patch.setattr(entries.Entries, "_given_up_with", without)
-
-
 # What is weakened, and the machine that must see it.
 WEAKENINGS: Mapping[str, tuple[Weaken, str]] = {
     "a token of its own for each attempt": (_token_of_each_attempt, "files"),
@@ -138,7 +123,5 @@ WEAKENINGS: Mapping[str, tuple[Weaken, str]] = {
     "the watermark is ahead of what was seen": (_watermark_is_ahead, "files"),
     "events are answered whatever the ledger says": (_answered_before_it_is_claimed, "troubles"),
     "what is there again stays closed": (_what_is_there_again_stays_closed, "files"),
-    "a rule that no pass saw is forgotten": (_unseen_rules_are_forgotten, "rules"),
-    "a touch stays closed though nothing ran": (_touch_outlasts_what_never_ran, "files"),
     "a skipped run counts as failed": (_skipped_run_is_a_failure, "databricks"),
 }

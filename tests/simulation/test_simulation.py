@@ -45,7 +45,6 @@ EXPECTED = (
     "repaired run",
     "refused",
     "throttled",
-    "job missing",
     "unauthorised",
     "table down",
     "databricks down",
@@ -71,6 +70,7 @@ EXPECTED = (
 )
 # What not every chunk of seeds has.
 SELDOM = (
+    "job missing",
     *(f"run-now {fate}" for fate in ("reject", "lose", "repeat", "slow", "crash-before", "crash-after")),
     *(f"blobs.write {fate}" for fate in ("reject", "lose", "repeat", "slow", "crash-before", "crash-after")),
     *(f"blobs.read {fate}" for fate in ("reject", "lose", "slow")),
@@ -93,6 +93,7 @@ _FREEZING, _EDITS = Ingredient.FREEZE, Ingredient.RULE_EDITS
 _GATHER = Ingredient.GATHER
 _ZOMBIES = (_FREEZING, Ingredient.LOSE_ANSWER, Ingredient.SLOW, Ingredient.TIMER_DOUBLE, Ingredient.DUPLICATE_EVENTS)
 HISTORIES_OF_SELDOM = (
+    "job missing",
     (3, (*_IO, _FREEZING, Ingredient.SKIPPED_RUNS)),
     (2, (*_IO, _FREEZING, _EDITS, Ingredient.SMALL_PAGES)),
     (3, (_EDITS, Ingredient.LEDGER_DOWN, Ingredient.DEAD_LETTERS, Ingredient.PRUNES)),
@@ -105,6 +106,7 @@ HISTORIES_OF_SELDOM = (
     (14, (_GATHER, Ingredient.PRUNES)),
     (6, (Ingredient.DELETED_RUNS, *_ZOMBIES[:3], Ingredient.CRASH)),
     (15, (Ingredient.LIMITS,)),
+    (17, (Ingredient.JOB_MISSING,)),
     (16, (Ingredient.IGNORED_OVERWRITES, Ingredient.OVERWRITES)),
 )
 

@@ -373,6 +373,28 @@ async def test_unreachable_queue_is_said_once(caplog: pytest.LogCaptureFixture) 
     assert clock.slept == sorted(clock.slept)
 
 
+async def test_listener_goes_on_after_an_answer_that_is_none(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the SDK raises at half an answer, assertions included, is as if the queue had not answered."""
+    nowhere = StorageConnection(
+        account="a", blob_endpoint="", queue_endpoint="http://127.0.0.1:1/a", table_endpoint="", key=Secret("a2V5")
+    )
+
+    def broken(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("azure.storage.queue.aio.QueueClient.receive_messages", broken)
+    clock = ManualClock()
+    listener = QueueListener(nowhere, "q", options=QueueOptions(), run=_never, in_flight=InFlight(), clock=clock)
+    listening = asyncio.create_task(listener.listen())
+    await until(lambda: len(clock.slept) >= 3)
+    listening.cancel()
+    await asyncio.wait([listening])
+
+    assert caplog.text.count("queue.unreachable") == 1
+
+
 def test_poison_queues_have_no_poison_queue() -> None:
     """A queue that is a poison queue, or whose name would grow too long, has none of its own."""
     assert poison_queue("work") == "work-poison"
