@@ -15,11 +15,11 @@ import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
 
 from localdev.child_process import ChildProcess, supervised
 from shared.settings import SETTINGS
 from shared.wiring import APP_ROOT
+from tests.proxies.listener import Listener
 
 START_SECONDS = 60.0
 CHUNK = 65_536
@@ -126,37 +126,15 @@ class Fleet:
         )
 
 
-class FrontDoor:
+class FrontDoor(Listener):
     """One address for the fleet: each connection goes to the next host that takes it."""
 
     def __init__(self, fleet: Fleet) -> None:
+        super().__init__()
         self._fleet = fleet
-        self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.Task[None]] = set()
 
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        for connection in self._connections:
-            connection.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
-
-    @property
-    def url(self) -> str:
-        """Return the address."""
-        assert self._server is not None
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._serve(reader, writer))
-        self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass a connection on to a host, both ways."""
         host = await self._connect()
         if host is None:
             writer.transport.abort()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Self
 from urllib.parse import urlsplit
 
 import h11
 
 from tests.proxies.faults import BEFORE, OF_BODIES, Fault, Kind
 from tests.proxies.http_peer import Answer, Broken, Peer, Request
+from tests.proxies.listener import Listener
 from tests.proxies.operations import Namer
 from tests.proxies.plan import FaultPlan
 
@@ -26,44 +26,23 @@ _CANNED = {
 }
 
 
-class FaultProxy:
+class FaultProxy(Listener):
     """Serves one upstream ("http://127.0.0.1:10000"); each client connection has an upstream connection of its own.
 
     It changes nothing that passes, so that signatures stay good: paths and headers are forwarded as they came.
     """
 
     def __init__(self, upstream: str, plan: FaultPlan, operation_of: Namer) -> None:
+        super().__init__()
         self.plan = plan
         self.under_way = 0  # requests that were forwarded and are not answered yet
         place = urlsplit(upstream)
         self._place = (place.hostname or _HOST, place.port or 80)
         self._operation_of = operation_of
-        self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.Task[None]] = set()
 
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, _HOST, 0)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        for connection in self._connections:
-            connection.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
-
-    @property
-    def url(self) -> str:
-        """Return the address, without a path."""
-        assert self._server is not None
-        return f"http://{_HOST}:{self._server.sockets[0].getsockname()[1]}"
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._serve(Peer(reader, writer, h11.SERVER)))
-        self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
-
-    async def _serve(self, client: Peer) -> None:
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve the requests of one connection, one after the other."""
+        client = Peer(reader, writer, h11.SERVER)
         upstream = _Upstream(self._place)
         try:
             while (request := await client.request()) is not None:
