@@ -15,13 +15,14 @@ from shared.announcements import Announcements
 from shared.clock import Clock, Deadline
 from shared.dispatch import Dispatcher
 from shared.drafts import draft
-from shared.errors import LandfallError, LedgerConflict, LedgerError
+from shared.errors import LedgerConflict, LedgerError
 from shared.events import Ignored, SubtreeMoved, read_events
 from shared.former_rules import FormerRules
 from shared.landing import Landing
 from shared.ledger import Claim, Claimed, Entries
 from shared.model import ABSENT, Arrival, Result, Source, State, entry_key
 from shared.parameters import Locations
+from shared.redaction import told
 from shared.rule_book import RuleBook
 from shared.rules import Match, OnOverwrite
 
@@ -85,7 +86,7 @@ class Intake:
                 else:
                     claims += await self._receive_one(found, deadline)
             except Exception as error:  # noqa: BLE001 - what one event meets must not hold up the others (invariant 6)
-                reason = str(error) if isinstance(error, LandfallError) else repr(error)
+                reason = told(error)
                 logs.error("event.failed", path=found.full_path, event=found.event_id, reason=reason)
                 failures.append(error)
         if failures:

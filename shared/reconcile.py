@@ -24,12 +24,12 @@ from shared.backfill import Backfiller
 from shared.breakers import Breakers
 from shared.clock import Clock, Deadline
 from shared.dead_letters import DeadLetterPass, DeadLetters
-from shared.errors import LandfallError, LedgerError
+from shared.errors import LedgerError
 from shared.gather import Gatherer
 from shared.ledger import Bookkeeping, Marker, Standing
 from shared.limits import Limiter
 from shared.listing_plan import Kind
-from shared.redaction import redacted
+from shared.redaction import told
 from shared.redrive import Redriver
 from shared.rule_book import RuleBook
 from shared.rules import Rules
@@ -205,7 +205,7 @@ class Reconciler:
         try:
             return await work
         except Exception as error:  # noqa: BLE001 - a pass that fails in one step still does the others (invariant 6)
-            reason = str(error) if isinstance(error, LandfallError) else redacted(repr(error))
+            reason = told(error)
             logs.error("pass.step_failed", step=step, reason=reason)
             result.failures.append(f"{step}: {reason}"[:500])
             return None

@@ -12,6 +12,8 @@ import traceback
 from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
+from shared.errors import LandfallError
+
 HIDDEN = "***"
 # A shorter one would blank out words of our own sentences, and is no secret worth the name.
 SHORTEST = 8
@@ -53,6 +55,11 @@ def redacted(text: str) -> str:
     if _pattern is not None:
         text = _pattern.sub(HIDDEN, text)
     return _SHAPES.sub(_without_value, text)
+
+
+def told(error: Exception) -> str:
+    """Return what may be told of an error: ours in its own words, what nobody expected as it looks, without secrets."""
+    return str(error) if isinstance(error, LandfallError) else redacted(repr(error))
 
 
 def guard_logs() -> None:

@@ -9,10 +9,10 @@ from datetime import timedelta
 
 from shared import logs
 from shared.clock import Clock
-from shared.errors import BlobsUnavailable, LandfallError, LedgerError
+from shared.errors import BlobsUnavailable, LedgerError
 from shared.ledger import Backfill, BackfillCursor, Backfills, BackfillState
 from shared.ledger.backfills import LEASE
-from shared.redaction import redacted
+from shared.redaction import told
 
 # A cursor that the service refuses looks like an outage, so a few times it is taken for one; after about an hour of
 # passes a person must look.
@@ -81,7 +81,7 @@ class BackfillHold:
 
     async def interrupt(self, error: Exception) -> None:
         """Write down what stopped it, and give the lease back. A listing that stays refused is begun anew."""
-        reason = (str(error) if isinstance(error, LandfallError) else redacted(repr(error)))[:LONGEST_REASON]
+        reason = told(error)[:LONGEST_REASON]
         logs.warning("backfill.interrupted", backfill=self.stored.id, reason=reason)
         failures = self.stored.failures + 1
         if isinstance(error, BlobsUnavailable) and failures % BEGIN_ANEW_EVERY == 0 and self.stored.cursor:

@@ -20,7 +20,7 @@ from shared.gather.sealer import Sealer, SealerTools
 from shared.ledger import Claim, Marker, partitions_of
 from shared.model import Entry, State
 from shared.path_template import Mismatch
-from shared.redaction import redacted
+from shared.redaction import told
 from shared.rule_book import RuleBook
 from shared.rules import Gathering, Match, Rule, Rules
 from shared.together import all_done
@@ -172,7 +172,7 @@ class Gatherer:
         try:
             return await work
         except Exception as error:  # noqa: BLE001 - what one rule or batch meets must not stop the others (invariant 6)
-            reason = str(error) if isinstance(error, LandfallError) else redacted(repr(error))
+            reason = told(error)
             logs.error("gather.failed", rule=rule, reason=reason)
             return Counter(failed=1)
 

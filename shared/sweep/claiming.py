@@ -7,11 +7,12 @@ from datetime import datetime
 
 from shared import logs
 from shared.clock import Clock, Deadline
-from shared.errors import BlobsUnavailable, LandfallError, LedgerUnavailable
+from shared.errors import BlobsUnavailable, LedgerUnavailable
 from shared.intake import Intake
 from shared.landing import Landing, still_changing
 from shared.ledger import Claim, Claimed
 from shared.model import Result, State
+from shared.redaction import told
 from shared.sweep.judging import Candidate, Findings, taken_by
 from shared.sweep.view import View
 from shared.together import all_done
@@ -84,7 +85,7 @@ class Claimant:
 
 
 def _leave(candidate: Candidate, error: Exception, findings: Findings) -> None:
-    reason = str(error) if isinstance(error, LandfallError) else repr(error)
+    reason = told(error)
     logs.error("sweep.file_failed", path=candidate.arrival.full_path, reason=reason)
     findings.leave(candidate.rule.ledger_name, "failed", candidate.arrival.committed_at)
 

@@ -8,12 +8,12 @@ from datetime import datetime
 
 from shared import logs
 from shared.clock import Clock, Deadline
-from shared.errors import LandfallError, LedgerError
+from shared.errors import LedgerError
 from shared.landing import Landing, Page
 from shared.ledger import ListingProgress, Rounds, Shard, ShardProgress
 from shared.ledger.rounds import LEASE
 from shared.listing_plan import Kind, lies_within, passes
-from shared.redaction import redacted
+from shared.redaction import told
 from shared.settings import Settings
 from shared.sweep.claiming import Claimant
 from shared.sweep.judging import Candidate, Findings, judge
@@ -87,7 +87,7 @@ class ShardSweep:
         except LedgerError:
             raise
         except Exception as error:  # noqa: BLE001 - what one listing meets must not hold up the others (invariant 6)
-            reason = str(error) if isinstance(error, LandfallError) else redacted(repr(error))
+            reason = told(error)
             logs.error("sweep.listing_failed", container=container, prefix=prefix, reason=reason)
             return self._failed(position, cursor, reason)
         return None

@@ -10,10 +10,10 @@ from functools import partial
 
 from shared import logs
 from shared.clock import Deadline
-from shared.errors import LandfallError, LedgerConflict, QueueUnavailable
+from shared.errors import LedgerConflict, QueueUnavailable
 from shared.ledger import Bookkeeping, Entries, Round, Shard, Standing
 from shared.listing_plan import Kind
-from shared.redaction import redacted
+from shared.redaction import told
 from shared.rule_book import RuleBook
 from shared.rules import Rules
 from shared.shard_queue import ShardQueue
@@ -74,11 +74,11 @@ class Sweeper:
                 if round_ is not None:
                     reports.append(await self._go_on(round_, self._view(round_, rules, standings), deadline))
             except Exception as error:  # noqa: BLE001 - what one kind of round meets must not stop the other
-                logs.error("round.failed", kind=kind, reason=_told(error))
+                logs.error("round.failed", kind=kind, reason=told(error))
                 failures.append(error)
         if failures and not reports:
             raise failures[0]
-        return [replace(each, failures=(*each.failures, *map(_told, failures))) for each in reports]
+        return [replace(each, failures=(*each.failures, *map(told, failures))) for each in reports]
 
     async def work_on(self, message: str) -> None:
         """Sweep the shard that a message of the queue names, as long as a pass may take; repeat it where time ends.
@@ -229,10 +229,6 @@ class Sweeper:
 
 def _is_current(round_: Round, round_id: str, rules: Rules) -> bool:
     return round_.id == round_id and round_.concluded_at is None and round_.fingerprint == rules.fingerprint
-
-
-def _told(error: Exception) -> str:
-    return str(error) if isinstance(error, LandfallError) else redacted(repr(error))
 
 
 def _tell(found: RoundReport) -> None:
