@@ -44,7 +44,7 @@ FAULTS = [
 ]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def container(azurite: Azurite) -> Azurite:
     """Return an Azurite that holds a blob."""
     with BlobServiceClient.from_connection_string(azurite.connection_string) as service:
