@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from shared.errors import LandfallError
 
-RUNS_HERE = "the local workspace runs notebook_task and spark_python_task"
-
 
 class WorkspaceNotStarted(LandfallError):
     """The workspace cannot start as it was asked to."""
@@ -55,7 +53,7 @@ def run_missing(run_id: int) -> ApiError:
 
 def not_supported(what: str) -> ApiError:
     """Return the refusal of what Databricks can do and the local workspace cannot, yet."""
-    return invalid(f"{what} is not supported by the local workspace yet: {RUNS_HERE}.")
+    return invalid(f"{what} is not supported by the local workspace: docs/workspace.md says what is.")
 
 
 def endpoint_not_supported(method: str, path: str) -> ApiError:

@@ -167,7 +167,7 @@ def _advanced_attempt(
     """Return the task's newest attempt as it should be now, or the next attempt."""
     attempt = latest[task.key]
     if attempt.phase is Phase.BLOCKED:
-        return _unblocked(attempt, [latest[key].outcome for key in task.depends_on], now)
+        return _unblocked(attempt, [latest[each.key].outcome for each in task.depends_on], now)
     if attempt.phase is Phase.WAITING_FOR_RETRY and _is_past(attempt.due_at, now):
         return attempt.evolve(phase=Phase.PENDING)
     if run.ending is None and _wants_retry(task, attempt):

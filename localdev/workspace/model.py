@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 
 class Phase(StrEnum):
@@ -33,10 +33,58 @@ class Ending(StrEnum):
 
 
 class TaskKind(StrEnum):
-    """The kinds of task that run locally."""
+    """The kinds of task, named as their field in a task's settings."""
 
     NOTEBOOK = "notebook_task"
     PYTHON = "spark_python_task"
+    WHEEL = "python_wheel_task"
+    SQL = "sql_task"
+    DBT = "dbt_task"
+    JAR = "spark_jar_task"
+    PIPELINE = "pipeline_task"
+    CONDITION = "condition_task"
+    FOR_EACH = "for_each_task"
+    RUN_JOB = "run_job_task"
+
+
+class RunIf(StrEnum):
+    """Which ends of the tasks before it let a task run. https://docs.databricks.com/aws/en/jobs/run-if."""
+
+    ALL_SUCCESS = "ALL_SUCCESS"
+    AT_LEAST_ONE_SUCCESS = "AT_LEAST_ONE_SUCCESS"
+    NONE_FAILED = "NONE_FAILED"
+    ALL_DONE = "ALL_DONE"
+    AT_LEAST_ONE_FAILED = "AT_LEAST_ONE_FAILED"
+    ALL_FAILED = "ALL_FAILED"
+
+
+class RunType(StrEnum):
+    """Where a run comes from."""
+
+    JOB = "JOB_RUN"  # run-now, a trigger, or a run_job_task
+    SUBMIT = "SUBMIT_RUN"  # runs/submit
+    WORKFLOW = "WORKFLOW_RUN"  # dbutils.notebook.run
+
+
+class TriggerType(StrEnum):
+    """What started a run."""
+
+    PERIODIC = "PERIODIC"
+    ONE_TIME = "ONE_TIME"
+    RETRY = "RETRY"
+    RUN_JOB_TASK = "RUN_JOB_TASK"
+    FILE_ARRIVAL = "FILE_ARRIVAL"
+    CONTINUOUS = "CONTINUOUS"
+    TABLE = "TABLE"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trigger:
+    """What started a run, and when it was due or where it looks."""
+
+    type: TriggerType = TriggerType.ONE_TIME
+    time: datetime | None = None  # (PERIODIC) when it was due
+    location: str = ""  # (FILE_ARRIVAL) the configured url, never a file's
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,20 +104,43 @@ class Outcome:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Dependency:
+    """A task that has to end first, and, if that is a condition, which way it has to go."""
+
+    key: str
+    outcome: str | None = None  # "true" or "false"
+
+
+class Work(Protocol):
+    """What one kind of task does; each kind has a frozen class of its own in `tasks/`."""
+
+    @property
+    def kind(self) -> TaskKind:
+        """Return the kind of task."""
+
+    def given(self, request: RunRequest, job_parameters: Mapping[str, str]) -> Work:
+        """Return the work with the parameters that run-now gave, and with those of the job."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TaskSettings:
     """One task of a job."""
 
     key: str
-    kind: TaskKind
-    path: str  # of the notebook or the Python file in the workspace: "/Workspace/ETL/01_Ingestion"
-    parameters: Mapping[str, str]  # base_parameters
-    arguments: tuple[str, ...]
-    depends_on: tuple[str, ...]
+    work: Work
+    depends_on: tuple[Dependency, ...]
+    run_if: RunIf
+    is_disabled: bool
     timeout: timedelta | None
     max_retries: int  # -1: for ever
     retry_interval: timedelta  # between the starts of two attempts
     retry_on_timeout: bool
     document: Mapping[str, Any]  # as it is shown
+
+    @property
+    def kind(self) -> TaskKind:
+        """Return the kind of task."""
+        return self.work.kind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,15 +167,16 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunRequest:
-    """What run-now was asked."""
+    """What a run was asked for with: by run-now, runs/submit, a trigger, or a task of another run."""
 
     job_id: int
     token: str | None = None
-    notebook_params: Mapping[str, str] = field(default_factory=dict)
-    python_params: tuple[str, ...] | None = None  # None: the task's own parameters hold
     job_parameters: Mapping[str, str] = field(default_factory=dict)
+    overriding: Mapping[str, Any] = field(default_factory=dict)  # notebook_params and the like, by their own names
     queue: bool | None = None  # None: the job's own setting holds
-    overriding: Mapping[str, Any] = field(default_factory=dict)  # echoed as overriding_parameters
+    only: tuple[str, ...] = ()  # the task keys to run, with +key and key+; all without
+    trigger: Trigger = Trigger()
+    run_type: RunType = RunType.JOB
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,6 +193,7 @@ class Attempt:
     ended_at: datetime | None = None
     ending: Ending | None = None
     outcome: Outcome | None = None
+    branch: str | None = None  # (condition) the way it went: "true" or "false"
 
     def evolve(self, **changes: Any) -> Attempt:
         """Return a copy with the changes applied."""
@@ -142,6 +215,7 @@ class Run:
     ending: Ending | None = None
     outcome: Outcome | None = None
     attempts: tuple[Attempt, ...] = ()
+    parent_id: int | None = None  # the attempt, of another run, for which it runs
 
     @property
     def is_active(self) -> bool:
@@ -179,6 +253,7 @@ class TaskOutput:
     error_trace: str | None = None
     logs: str | None = None  # of a Python task; the API has none for notebooks
     logs_truncated: bool = False
+    values: Mapping[str, Any] = field(default_factory=dict)  # dbutils.jobs.taskValues, by key
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

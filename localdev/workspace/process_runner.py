@@ -21,6 +21,8 @@ from localdev.workspace.model import TaskOutput
 from localdev.workspace.notebooks import Notebooks
 from localdev.workspace.process_group import end_leftover, remember, signal_group
 from localdev.workspace.runner import Execution, Launch, TaskResult
+from localdev.workspace.tasks.notebook import NotebookWork
+from localdev.workspace.tasks.python_file import PythonFileWork
 
 BOOT = Path(__file__).parent / "child" / "boot.py"
 GRACE = 3.0  # seconds between asking a process to end and making it
@@ -37,9 +39,12 @@ class ProcessRunner:
 
     async def start(self, launch: Launch) -> Execution:
         """Start a task's process; when its notebook is not there, return an execution that has already failed."""
-        file = self._notebooks.find(launch.path, launch.kind)
+        work = launch.work
+        if not isinstance(work, NotebookWork | PythonFileWork):
+            raise TypeError(f"{launch.kind} is no task of a process")
+        file = self._notebooks.find(work.path, launch.kind)
         if file is None:
-            return _failed_before_start(launch.path)
+            return _failed_before_start(work.path)
         folder = self._folder / str(launch.attempt_id)
         (folder / "home").mkdir(parents=True, exist_ok=True, mode=0o700)
         with task_report.output_file(folder).open("wb") as output:
@@ -54,7 +59,7 @@ class ProcessRunner:
                 start_new_session=True,
             )
         remember(folder, process.pid)
-        await _instruct(process, self._instructions(launch, file, folder))
+        await _instruct(process, self._instructions(work, file, folder))
         return ProcessExecution(process, folder)
 
     def recover(self, attempt_id: int) -> TaskResult | None:
@@ -67,14 +72,14 @@ class ProcessRunner:
         """Remove a task's folder; safe to repeat."""
         shutil.rmtree(self._folder / str(attempt_id), ignore_errors=True)
 
-    def _instructions(self, launch: Launch, file: Path, folder: Path) -> dict[str, object]:
+    def _instructions(self, work: NotebookWork | PythonFileWork, file: Path, folder: Path) -> dict[str, object]:
         return {
-            "kind": launch.kind,
-            "path": launch.path,
+            "kind": work.kind,
+            "path": work.path,
             "file": str(file),
             "notebooks": str(self._notebooks.folder),
-            "parameters": dict(launch.parameters),
-            "arguments": list(launch.arguments),
+            "parameters": dict(work.parameters) if isinstance(work, NotebookWork) else {},
+            "arguments": list(work.arguments) if isinstance(work, PythonFileWork) else [],
             "report": str(task_report.report_file(folder)),
         }
 

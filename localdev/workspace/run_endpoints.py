@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from localdev.workspace import lifecycle, paging, repair_endpoint, run_request, views
+from localdev.workspace import lifecycle, paging, repair_endpoint, run_request, starting, views
 from localdev.workspace.database import milliseconds
 from localdev.workspace.endpoint import Call, Core
-from localdev.workspace.errors import invalid, job_missing, run_missing, wrong_state
+from localdev.workspace.errors import invalid, run_missing, wrong_state
 from localdev.workspace.json_fields import LARGEST_ID, Document, Fields
 from localdev.workspace.model import Ending, Run
 from localdev.workspace.run_table import RunFilter
@@ -18,23 +18,8 @@ _RUN_TYPES = ("JOB_RUN", "WORKFLOW_RUN", "SUBMIT_RUN")
 
 def run_now(core: Core, call: Call) -> Document:
     """Start a run of a job, or answer with the run that the same idempotency_token has started before."""
-    request = run_request.read(call.body)
-    with core.store.transaction():
-        job = core.store.jobs.get(request.job_id)
-        if job is None:
-            raise job_missing(request.job_id)
-        known = None if request.token is None else core.store.runs.run_id_of(request.token)
-        if known is not None:
-            return _answer(_run_of_token(core, known).id)
-        active = core.store.runs.admitted_count(job.id)
-        run = lifecycle.new_run(
-            job.id, job.settings, request, core.clock.now(), active=active, new_id=core.store.new_id
-        )
-        core.store.save_run(run)
-        if request.token is not None:
-            core.store.runs.add_token(request.token, run.id)
-    core.scheduler.notice(run.id)
-    return _answer(run.id)
+    run = starting.start(core, run_request.read(call.body))
+    return {"run_id": run.id, "number_in_job": run.id}
 
 
 def get(core: Core, call: Call) -> Document:
@@ -99,17 +84,6 @@ def delete(core: Core, call: Call) -> Document:
     for attempt in run.attempts:
         core.runner.forget(attempt.id)
     return {}
-
-
-def _answer(run_id: int) -> Document:
-    return {"run_id": run_id, "number_in_job": run_id}
-
-
-def _run_of_token(core: Core, run_id: int) -> Run:
-    run = core.store.runs.get_seen(run_id)
-    if run is None:
-        raise invalid(f"The run {run_id} that this idempotency_token started has been deleted.")
-    return run
 
 
 def _seen(core: Core, run_id: int) -> Run:

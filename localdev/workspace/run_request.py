@@ -41,8 +41,6 @@ def read(body: Document) -> RunRequest:
     return RunRequest(
         job_id=job_id,
         token=_token(fields),
-        notebook_params=overriding.get("notebook_params", {}),
-        python_params=tuple(overriding["python_params"]) if "python_params" in overriding else None,
         job_parameters=job_parameters,
         queue=Fields(fields.object("queue")).flag("enabled"),
         overriding=overriding,

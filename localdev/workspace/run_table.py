@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from localdev.workspace import job_settings
 from localdev.workspace.database import Database, milliseconds, moment
-from localdev.workspace.model import Attempt, Ending, Outcome, Phase, Repair, Run, RunRequest, TaskOutput
+from localdev.workspace.model import (
+    Attempt,
+    Ending,
+    Outcome,
+    Phase,
+    Repair,
+    Run,
+    RunRequest,
+    RunType,
+    TaskOutput,
+    Trigger,
+    TriggerType,
+)
 
 _SEEN = "job_id IN (SELECT id FROM jobs WHERE NOT deleted)"
 
@@ -34,14 +47,15 @@ class RunTable:
     def save(self, run: Run) -> None:
         """Add a run, or replace it with its attempts; what does not change is written once."""
         self._database.change(
-            """INSERT INTO runs (id, job_id, settings, request, created_at, phase, admitted_at, ended_at, ending,
-               outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET phase = excluded.phase,
-               admitted_at = excluded.admitted_at, ended_at = excluded.ended_at, ending = excluded.ending,
-               outcome = excluded.outcome, request = excluded.request""",
+            """INSERT INTO runs (id, job_id, parent_id, settings, request, created_at, phase, admitted_at, ended_at,
+               ending, outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+               phase = excluded.phase, admitted_at = excluded.admitted_at, ended_at = excluded.ended_at,
+               ending = excluded.ending, outcome = excluded.outcome, request = excluded.request""",
             run.id,
             run.job_id,
+            run.parent_id,
             json.dumps(run.settings.document),
-            json.dumps(asdict(run.request)),
+            _request_text(run.request),
             milliseconds(run.created_at),
             run.phase,
             *_end_of(run),
@@ -52,9 +66,9 @@ class RunTable:
         for attempt in attempts:
             self._database.change(
                 """INSERT INTO attempts (id, run_id, task_key, number, first_id, phase, due_at, started_at, ended_at,
-                   ending, outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+                   ending, outcome, branch) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
                    phase = excluded.phase, started_at = excluded.started_at, ended_at = excluded.ended_at,
-                   ending = excluded.ending, outcome = excluded.outcome""",
+                   ending = excluded.ending, outcome = excluded.outcome, branch = excluded.branch""",
                 attempt.id,
                 run_id,
                 attempt.task_key,
@@ -66,6 +80,7 @@ class RunTable:
                 _maybe_milliseconds(attempt.ended_at),
                 attempt.ending,
                 _outcome_text(attempt.outcome),
+                attempt.branch,
             )
 
     def get(self, run_id: int) -> Run | None:
@@ -148,6 +163,11 @@ class RunTable:
         row = self._database.row("SELECT document FROM outputs WHERE attempt_id = ?", attempt_id)
         return TaskOutput() if row is None else TaskOutput(**json.loads(row["document"]))
 
+    def task_values(self, run: Run) -> dict[str, Mapping[str, Any]]:
+        """Return what the newest attempts at a run's tasks have set with dbutils.jobs.taskValues, by task key."""
+        found = {key: self.output(attempt.id).values for key, attempt in run.latest_attempts().items()}
+        return {key: values for key, values in found.items() if values}
+
     def add_repair(self, run_id: int, repair: Repair) -> None:
         """Remember a repair of a run."""
         self._database.change(
@@ -184,6 +204,7 @@ class RunTable:
             phase=Phase(row["phase"]),
             created_at=moment(row["created_at"]),
             admitted_at=_maybe_moment(row["admitted_at"]),
+            parent_id=row["parent_id"],
             attempts=tuple(_attempt(each) for each in attempts),
             **_read_end(row),
         )
@@ -198,6 +219,7 @@ def _attempt(row: sqlite3.Row) -> Attempt:
         phase=Phase(row["phase"]),
         due_at=_maybe_moment(row["due_at"]),
         started_at=_maybe_moment(row["started_at"]),
+        branch=row["branch"],
         **_read_end(row),
     )
 
@@ -219,9 +241,20 @@ def _read_end(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
+def _request_text(request: RunRequest) -> str:
+    document = asdict(request)
+    document["trigger"]["time"] = _maybe_milliseconds(request.trigger.time)
+    return json.dumps(document)
+
+
 def _request(document: dict[str, Any]) -> RunRequest:
-    arguments = document.pop("python_params")
-    return RunRequest(**document, python_params=None if arguments is None else tuple(arguments))
+    trigger = document.pop("trigger")
+    return RunRequest(
+        **{**document, "only": tuple(document["only"]), "run_type": RunType(document["run_type"])},
+        trigger=Trigger(
+            type=TriggerType(trigger["type"]), time=_maybe_moment(trigger["time"]), location=trigger["location"]
+        ),
+    )
 
 
 def _outcome_text(outcome: Outcome | None) -> str | None:

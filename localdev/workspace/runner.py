@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
-from localdev.workspace.model import Attempt, Outcome, Run, TaskKind, TaskOutput
+from localdev.workspace.model import Outcome, TaskKind, TaskOutput, Work
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Launch:
-    """All that a task's process has to know."""
+    """All that has to be known to run one attempt at a task."""
 
+    run_id: int
+    job_id: int
     attempt_id: int
     task_key: str
-    kind: TaskKind
-    path: str
-    parameters: Mapping[str, str] = field(default_factory=dict)  # of a notebook
-    arguments: tuple[str, ...] = ()  # of a Python file
+    work: Work  # with its parameters as they are in this run
+    values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # task values so far, by task key and key
+
+    @property
+    def kind(self) -> TaskKind:
+        """Return the kind of task."""
+        return self.work.kind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +33,7 @@ class TaskResult:
     outcome: Outcome
     output: TaskOutput = field(default_factory=TaskOutput)
     by_itself: bool = True
+    branch: str | None = None  # (condition) the way it went: "true" or "false"
 
 
 class Execution(Protocol):
@@ -51,22 +57,3 @@ class TaskRunner(Protocol):
 
     def forget(self, attempt_id: int) -> None:
         """Remove what a task left behind; safe to repeat."""
-
-
-def launch_of(run: Run, attempt: Attempt) -> Launch:
-    """Return how to start an attempt.
-
-    A notebook gets notebook_params merged over base_parameters and below the job's parameters, which "override" what
-    a task has under the same name (https://docs.databricks.com/aws/en/jobs/job-parameters). python_params replace a
-    Python task's own parameters.
-    """
-    task = run.settings.tasks[attempt.task_key]
-    job_parameters = {**run.settings.parameters, **run.request.job_parameters}
-    return Launch(
-        attempt_id=attempt.id,
-        task_key=task.key,
-        kind=task.kind,
-        path=task.path,
-        parameters={**task.parameters, **run.request.notebook_params, **job_parameters},
-        arguments=task.arguments if run.request.python_params is None else run.request.python_params,
-    )

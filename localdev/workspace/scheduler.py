@@ -24,8 +24,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from localdev.workspace import lifecycle, outcomes
+from localdev.workspace.launching import launch_of
 from localdev.workspace.model import Phase, Run
-from localdev.workspace.runner import Execution, Launch, TaskResult, TaskRunner, launch_of
+from localdev.workspace.runner import Execution, Launch, TaskResult, TaskRunner
 from localdev.workspace.store import Store
 from shared.clock import Clock
 from shared.logs import fact
@@ -152,7 +153,8 @@ class Scheduler:
                 self._store.save_run(run, before)
             self._plan(run)
             self._executions[attempt_id] = None
-            self._help(self._execute(run_id, launch_of(run, run.attempt(attempt_id))))
+            values = self._store.runs.task_values(run)
+            self._help(self._execute(run_id, launch_of(run, run.attempt(attempt_id), values)))
 
     async def _execute(self, run_id: int, launch: Launch) -> None:
         result = await self._result(run_id, launch)

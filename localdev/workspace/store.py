@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,6 +10,8 @@ from localdev.workspace.database import Database
 from localdev.workspace.job_table import JobTable
 from localdev.workspace.model import Run
 from localdev.workspace.run_table import RunTable
+
+Listener = Callable[[Run | None, Run], None]  # what a run was, None for a new one, and what it is
 
 FILE_NAME = "workspace.sqlite3"
 
@@ -21,6 +23,7 @@ class Store:
         self._database = Database.open(folder / FILE_NAME)
         self.jobs = JobTable(self._database)
         self.runs = RunTable(self._database)
+        self._listeners: list[Listener] = []
 
     def close(self) -> None:
         """Close the file; nothing may be asked afterwards."""
@@ -41,3 +44,9 @@ class Store:
         known = {} if before is None else {attempt.id: attempt for attempt in before.attempts}
         self.runs.save(run)
         self.runs.save_attempts(run.id, [attempt for attempt in run.attempts if known.get(attempt.id) != attempt])
+        for listener in self._listeners:
+            listener(before, run)
+
+    def on_change(self, listener: Listener) -> None:
+        """Have a listener told of every run that is saved from now on, inside the transaction that saves it."""
+        self._listeners.append(listener)

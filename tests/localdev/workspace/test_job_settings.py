@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from localdev.workspace import job_settings
 from localdev.workspace.errors import ApiError
 from localdev.workspace.model import TaskKind
+from localdev.workspace.tasks.notebook import NotebookWork
 from tests.localdev.workspace.kit import job, settings_of, task
 
 TUTORIAL_TASK = {
@@ -40,8 +41,10 @@ def test_notebook_task_is_read() -> None:
     """A task of the tutorial's job is read with its path, parameters, time-out and retries."""
     found = settings_of(TUTORIAL_TASK).tasks["ingest_raw_data"]
 
-    assert (found.kind, found.path) == (TaskKind.NOTEBOOK, "/Workspace/ETL/01_Ingestion")
-    assert found.parameters == {"date": "{{job.start_date}}", "environment": "production"}
+    assert found.kind is TaskKind.NOTEBOOK
+    assert found.work == NotebookWork(
+        path="/Workspace/ETL/01_Ingestion", parameters={"date": "{{job.start_date}}", "environment": "production"}
+    )
     assert found.timeout is not None
     assert (found.timeout.total_seconds(), found.max_retries, found.retry_on_timeout) == (3600, 2, True)
 
@@ -115,7 +118,7 @@ def test_other_task_types_are_refused_by_name(kind: str) -> None:
     error = refusal(job({"task_key": "publish", kind: {"query": {}}}))
 
     assert (error.status, error.error_code) == (400, "INVALID_PARAMETER_VALUE")
-    assert f"Task 'publish': {kind} is not supported by the local workspace yet" in error.message
+    assert f"Task 'publish': {kind} is not supported by the local workspace" in error.message
 
 
 @pytest.mark.parametrize(

@@ -320,6 +320,6 @@ def check(run: Run) -> None:
         assert [attempt.number for attempt in attempts] == list(range(len(attempts)))
         assert all(attempt.phase is Phase.ENDED for attempt in attempts[:-1])
         if any(attempt.started_at for attempt in attempts):
-            upstream = [by_task[each][-1].outcome for each in settings.depends_on]
+            upstream = [by_task[each.key][-1].outcome for each in settings.depends_on]
             assert all(outcome is not None and outcome.succeeded for outcome in upstream)
         assert all((attempt.phase is Phase.ENDED) == (attempt.outcome is not None) for attempt in attempts)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from localdev.workspace.scripted_runner import ScriptedRunner, failure
-from localdev.workspace.store import FILE_NAME, Store
+from localdev.workspace.tasks.notebook import NotebookWork
 from shared.clock import Deadline
 from shared.jobs import JobsClient, create_credentials, create_http_client
 from shared.model import RunRequest, Verdict
@@ -66,8 +63,12 @@ async def test_parameters_that_are_not_sent_again_are_lost(scripted: Workspace, 
     await repaired(scripted, run_id, latest_repair_id=first, notebook_params={"file_path": "a.csv"})
     await started(runner, 4)
 
-    given = [execution.launch.parameters for execution in runner.started]
-    assert given == [{"file_path": "a.csv"}, {"file_path": "a.csv"}, {}, {"file_path": "a.csv"}]
+    given = [execution.launch.work for execution in runner.started]
+    file = {"file_path": "a.csv"}
+    assert given == [
+        NotebookWork(path=f"/Workspace/{key}", parameters=parameters)
+        for key, parameters in (("a", file), ("b", file), ("b", {}), ("b", file))
+    ]
 
 
 async def history(workspace: Workspace, run_id: int) -> list[dict[str, Any]]:
@@ -153,15 +154,3 @@ async def test_our_client_repairs(served: Workspace, runner: ScriptedRunner, clo
     assert after is not None
     assert (before.verdict, before.latest_repair_id) == (Verdict.FAILED, None)
     assert (after.verdict, after.latest_repair_id) == (None, repair_id)
-
-
-def test_data_of_before_repairs_can_be_opened(tmp_path: Path) -> None:
-    """A folder that an older version has made gets the table that it lacks."""
-    Store(tmp_path).close()
-    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as database:
-        database.execute("DROP TABLE repairs")
-
-    store = Store(tmp_path)
-
-    assert store.runs.repairs(1) == []
-    store.close()

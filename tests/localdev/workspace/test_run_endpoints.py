@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from localdev.workspace.scripted_runner import SUCCESS, ScriptedRunner, failure
+from localdev.workspace.tasks.notebook import NotebookWork
+from localdev.workspace.tasks.python_file import PythonFileWork
 from tests.localdev.workspace.kit import START, StandingClock, Workspace, started, task
 
 MILLIS = round(START.timestamp() * 1000)
@@ -430,7 +432,7 @@ async def test_notebook_gets_merged_parameters(
     await scripted.run_now(await scripted.create({"task_key": "main", "notebook_task": notebook_task}), **asked)
     await started(runner, 1)
 
-    assert runner.started[0].launch.parameters == expected
+    assert runner.started[0].launch.work == NotebookWork(path="/x", parameters=expected)
 
 
 async def test_python_parameters_replace_the_tasks_own(scripted: Workspace, runner: ScriptedRunner) -> None:
@@ -441,7 +443,10 @@ async def test_python_parameters_replace_the_tasks_own(scripted: Workspace, runn
     await scripted.run_now(job_id, python_params=["c"])
     await started(runner, 2)
 
-    assert [each.launch.arguments for each in runner.started] == [("a", "b"), ("c",)]
+    assert [each.launch.work for each in runner.started] == [
+        PythonFileWork(path="/x.py", arguments=("a", "b")),
+        PythonFileWork(path="/x.py", arguments=("c",)),
+    ]
 
 
 async def test_running_tasks_are_bounded(scripted: Workspace, runner: ScriptedRunner) -> None:

@@ -9,7 +9,7 @@ import pytest
 from localdev.workspace import lifecycle, outcomes
 from localdev.workspace.database import moment
 from localdev.workspace.errors import WorkspaceNotStarted
-from localdev.workspace.model import Ending, Job, Phase, Run, RunRequest, TaskOutput
+from localdev.workspace.model import Ending, Job, Phase, Run, RunRequest, RunType, TaskOutput, Trigger, TriggerType
 from localdev.workspace.run_table import RunFilter
 from localdev.workspace.store import FILE_NAME, Store
 from tests.localdev.workspace.kit import START, settings_of, task
@@ -34,7 +34,14 @@ def test_runs_come_back_as_they_were(tmp_path: Path) -> None:
     """Every field of a run and of its attempts survives the file being closed."""
     store = Store(tmp_path)
     request = RunRequest(
-        job_id=1, token="t", notebook_params={"é": "\0 '\""}, python_params=("x",), queue=False, overriding={"a": ["b"]}
+        job_id=1,
+        token="t",
+        queue=False,
+        job_parameters={"é": "\0 '\""},
+        overriding={"a": ["b"]},
+        only=("+main",),
+        trigger=Trigger(type=TriggerType.PERIODIC, time=START, location="x"),
+        run_type=RunType.SUBMIT,
     )
     run = a_run(store, request=request)
     first = run.attempts[0].id
