@@ -27,13 +27,17 @@ LONGEST_ANSWER = 4 * 1024 * 1024  # bytes
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One question to the API; `path` is what follows /api/2.2/. It must be safe to ask twice."""
+    """One question to the API; `path` is what follows /api/2.2/. It must be safe to ask twice, but for `once`.
+
+    What is asked only `once` is not asked again when it may have taken effect: its JobsUnknown is raised at once.
+    """
 
     method: str
     path: str
     parameters: Mapping[str, str | int] | None = None
     content: bytes | None = None
     longest_answer: int = LONGEST_ANSWER
+    once: bool = False
 
 
 class JobsApi:
@@ -100,7 +104,7 @@ class JobsApi:
                 version = OLDEST_VERSION
             elif outcome.remedy is Remedy.REFRESH and may_refresh:
                 may_refresh, fetch_token = False, partial(self._other_token, token, outcome)
-            elif outcome.remedy is Remedy.WAIT:
+            elif outcome.remedy is Remedy.WAIT and not (call.once and isinstance(outcome.error, JobsUnknown)):
                 await self._wait(pace, outcome, deadline)
             else:
                 raise outcome.error
