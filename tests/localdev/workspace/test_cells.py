@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from localdev.workspace.child.cells import Cell, NotANotebook, read_cells
+from localdev.workspace.child.cells import Cell, NotANotebook, as_cell, line_commands, read_cells
 
 SOURCE = """# Databricks notebook source
 # MAGIC %md
@@ -96,9 +98,75 @@ def test_jupyter_notebook_is_read(tmp_path: Path) -> None:
         ("n.ipynb", "{}", "cannot be read as a notebook"),
         ("n.ipynb", '{"cells": [{"cell_type": "code", "source": 3}]}', "cannot be read as a notebook"),
         ("n.ipynb", '{"cells": [], "metadata": {"language_info": {"name": "scala"}}}', "written in scala"),
+        ("n.ipynb", "[]", "cannot be read as a notebook"),
+        ("n.scala", "// Databricks notebook source\nval x = 1", "written in Scala"),
     ],
 )
 def test_other_files_are_refused(tmp_path: Path, name: str, text: str, message: str) -> None:
     """What is no Python notebook does not run as one."""
     with pytest.raises(NotANotebook, match=message):
         read_cells(write(tmp_path, name, text))
+
+
+# What may stand in a cell: no line of it separates cells, is a title, or looks like MAGIC or a magic command.
+LINES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp", "Cs"]), max_size=30).filter(
+    lambda line: not line.lstrip().startswith(("#", "--", "%")) and line == line.rstrip("\ufeff")
+)
+TEXTS = st.lists(LINES, min_size=1, max_size=4).map("\n".join).filter(lambda text: text.strip() != "")
+LANGUAGES = st.sampled_from(["python", "sql", "md", "sh", "fs", "scala"])
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(["#", "--"]), st.lists(st.tuples(LANGUAGES, TEXTS), min_size=1, max_size=5))
+def test_cells_come_back_as_they_were_written(tmp_path: Path, mark: str, cells: list[tuple[str, str]]) -> None:
+    """Whatever stands in them, in notebooks of both languages: code as it is, anything else behind MAGIC marks."""
+    own = {"#": "python", "--": "sql"}[mark]
+    written = [
+        text
+        if language == own
+        else "\n".join(f"{mark} MAGIC {line}".rstrip(" ") for line in [f"%{language}", *text.split("\n")])
+        for language, text in cells
+    ]
+    separator = f"\n\n{mark} COMMAND ----------\n\n"
+    file = tmp_path / "n.py"
+    file.write_bytes(f"{mark} Databricks notebook source\n{separator.join(written)}\n".encode())
+
+    found = read_cells(file)
+
+    assert [cell.number for cell in found] == list(range(1, len(cells) + 1))
+    for cell, (language, text) in zip(found, cells, strict=True):
+        assert cell.language == language
+        lines, wanted = cell.text.split("\n"), text.split("\n")
+        if language == own:
+            assert cell.text == text.strip("\n")
+        else:
+            assert [line.rstrip(" ") for line in lines] == [line.rstrip(" ") for line in wanted]
+
+
+@given(st.text(max_size=200))
+def test_every_cell_is_something(source: str) -> None:
+    """No text of a cell makes the parser fail or loses code."""
+    cell = as_cell(1, source)
+
+    assert cell.language == "python" or source.lstrip().startswith(f"%{cell.language}")
+    assert cell.text.replace("\n", "").strip() in source.replace("\n", "")
+
+
+def test_commands_for_one_line_leave_the_others() -> None:
+    """They may stand above code and between it, which keeps its line numbers."""
+    source = "%pip install a\n%pip install 'b c'\nx = 1\n%matplotlib inline\ny = 2 %pip\n"
+
+    commands, code = line_commands(source)
+
+    assert commands == [("pip", "install a"), ("pip", "install 'b c'"), ("matplotlib", "inline")]
+    assert code == "\n\nx = 1\n\ny = 2 %pip\n"
+    assert as_cell(1, source) == Cell(1, "python", source)
+
+
+def test_notebooks_in_sql_are_read(tmp_path: Path) -> None:
+    """Their marks begin with two dashes, and cells without a magic command are SQL."""
+    text = "-- Databricks notebook source\nSELECT 1\n-- COMMAND ----------\n-- MAGIC %python\n-- MAGIC x = 1\n"
+
+    cells = read_cells(write(tmp_path, "n.sql", text))
+
+    assert cells == [Cell(1, "sql", "SELECT 1"), Cell(2, "python", "x = 1")]

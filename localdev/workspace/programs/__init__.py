@@ -1,0 +1,1 @@
+"""How the process of each kind of task is started: where, and with which instructions."""

@@ -1,0 +1,97 @@
+"""Updates of declarative pipelines that really run, where Spark 4.1 and Java 17 are; Spark alone is 400 MB."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.localdev.workspace.kit import Json
+from tests.localdev.workspace.process_kit import Processes, system_path
+
+NUMBERS = """
+from pyspark import pipelines as dp
+from pyspark.sql import SparkSession
+
+spark = SparkSession.active()
+
+
+@dp.materialized_view
+def numbers():
+    return spark.range(int(spark.conf.get("how.many")))
+"""
+DOUBLED = "CREATE MATERIALIZED VIEW doubled AS SELECT id * 2 AS id FROM numbers;\n"
+
+
+def task(pipeline_id: str = "sales", **more: object) -> Json:
+    """Return a task that updates a pipeline."""
+    return {"pipeline_task": {"pipeline_id": pipeline_id, **more}}
+
+
+@pytest.fixture
+def processes(tmp_path: Path) -> Processes:
+    """Return a place to run tasks where Spark is: on the PATH, in the folder LANDFALL_SPARK_BIN, or beside Python."""
+    found = os.environ.get("LANDFALL_SPARK_BIN") or shutil.which("spark-pipelines")
+    if found is None or shutil.which("java") is None:
+        pytest.skip("needs spark-pipelines (the extra `spark`) and Java 17")
+    folder = Path(found) if Path(found).is_dir() else Path(found).parent
+    return Processes(tmp_path, path=f"{folder}:{system_path()}")
+
+
+async def test_pipeline_is_updated(processes: Processes) -> None:
+    """A folder of Python and SQL; the second update builds on the tables of the first, and takes one table only."""
+    processes.write("pipelines/sales/numbers.py", NUMBERS)
+    processes.write("pipelines/sales/doubled.sql", DOUBLED)
+    processes.write("pipelines/sales/_draft.py", "raise AssertionError('not a definition')")
+
+    first = await processes.run(task(parameters={"how.many": "5"}))
+    second = await processes.run(
+        task(parameters={"how.many": "5"}), {"pipeline_params": {"full_refresh_selection": ["doubled"]}}
+    )
+
+    assert first.outcome.succeeded, first.output.logs
+    assert list((processes.data / "pipelines" / "sales" / "tables" / "doubled").glob("*.parquet"))
+    assert second.outcome.succeeded, second.output.logs
+    assert "numbers' is EXCLUDED" in (second.output.logs or "")
+
+
+async def test_wrong_pipeline_is_told(processes: Processes) -> None:
+    """The first error of a flow is the task's."""
+    processes.write("pipelines/sales.sql", "CREATE MATERIALIZED VIEW doubled AS SELECT * FROM nothing;\n")
+
+    result = await processes.run(task())
+
+    assert "The update of the pipeline 'sales' failed: [TABLE_OR_VIEW_NOT_FOUND]" in (result.output.error or "")
+
+
+async def test_missing_spark_names_the_extra(tmp_path: Path) -> None:
+    """A task error, for the job is right: what is missing is missing here."""
+    processes = Processes(tmp_path, path=str(tmp_path))
+    processes.write("pipelines/sales.sql", DOUBLED)
+
+    result = await processes.run(task())
+
+    assert result.outcome.code == "RUN_EXECUTION_ERROR"
+    assert 'pip install "landfall[spark]"' in (result.output.error or "")
+
+
+async def test_missing_java_is_told_before_spark_starts(tmp_path: Path) -> None:
+    """The error says which Java."""
+    program = tmp_path / "spark-pipelines"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o700)
+    processes = Processes(tmp_path, path=str(tmp_path))
+    processes.write("pipelines/sales.sql", DOUBLED)
+
+    result = await processes.run(task())
+
+    assert "needs Java 17" in (result.output.error or "")
+
+
+async def test_missing_pipeline_is_told(tmp_path: Path) -> None:
+    """When the task runs, as for a notebook."""
+    result = await Processes(tmp_path).run(task())
+
+    assert result.outcome.code == "RESOURCE_NOT_FOUND"
