@@ -10,6 +10,7 @@ from cli.backfill.command import backfill
 from cli.demo.command import demo
 from cli.drop import drop
 from cli.explain.command import explain
+from cli.jobs.command import jobs
 from cli.output import complain, talk
 from cli.prune import prune
 from cli.replay import replay
@@ -29,6 +30,7 @@ app = typer.Typer(
 for command in (up, drop, explain, status, runs, backfill, replay, prune, demo):
     app.command()(command)
 app.add_typer(rules, name="rules")
+app.add_typer(jobs, name="jobs")
 
 
 def main() -> None:

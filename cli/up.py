@@ -11,6 +11,8 @@ import typer
 from cli.output import out, talk
 from cli.target import state_folder
 from localdev.stack import Stack, StackOptions
+from localdev.workspace.pages.access import page_link
+from shared.secret import Secret
 from shared.wiring import APP_ROOT
 
 
@@ -75,9 +77,25 @@ Landfall is up. In another terminal:
   landfall status                            every rule at a glance
 
 App        {stack.host_url}/api/status
-Workspace  {stack.environment["DATABRICKS_HOST"]}
+Workspace  {stack.environment["DATABRICKS_HOST"]}{_pages(stack)}{_mail(stack)}
 Storage    {stack.azurite.connection.blob_endpoint}
 State      {stack.options.state.resolve()} (logs in logs/)
 
 Ctrl-C stops everything; the state stays.
 """
+
+
+def _mail(stack: Stack) -> str:
+    """Return the line that says where the e-mails of the local workspace's jobs are."""
+    if stack.options.remote:
+        return ""
+    folder = stack.options.state.resolve() / "workspace" / "mail"
+    return f"\nMail       {folder} (what jobs send by e-mail, and goes nowhere else)"
+
+
+def _pages(stack: Stack) -> str:
+    """Return the line with the link that opens the local workspace's pages; a remote workspace has its own."""
+    if stack.options.remote:
+        return ""
+    link = page_link(stack.environment["DATABRICKS_HOST"], Secret(stack.environment["DATABRICKS_TOKEN"]))
+    return f"\n           {link}\n           shows its jobs and runs in a browser"

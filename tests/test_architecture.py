@@ -25,10 +25,12 @@ HOMES = {
     "azure.data.tables": ("shared.ledger.azure_table", "localdev"),
     "azure.identity": ("shared.jobs", "shared.wiring", "cli"),
     "azure.eventgrid": ("localdev",),
+    "duckdb": ("localdev.workspace.child",),
     "httpx": ("shared.jobs", "localdev", "cli"),
     "httpx_aiohttp": ("shared.jobs",),
     "aiohttp": ("shared.jobs",),
     "re2": ("shared.path_template",),
+    "jinja2": ("localdev.workspace.pages",),
     "yaml": ("shared.yaml_source",),
 }
 

@@ -9,16 +9,21 @@ import os
 import secrets
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from localdev.workspace.app import create_app
 from localdev.workspace.errors import WorkspaceNotStarted
+from localdev.workspace.notifications import options as notification_options
 from localdev.workspace.server import bind, serve, url_of
 from localdev.workspace.settings import API_VERSIONS, WorkspaceSettings
+from shared.errors import Fault
 from shared.logs import hush_libraries
 from shared.secret import Secret
+from shared.storage_connection import StorageConnection, read_connection
 
 TOKEN_VARIABLE = "LANDFALL_WORKSPACE_TOKEN"  # noqa: S105 - the name of a variable
+STORAGE_VARIABLE = "AZURE_STORAGE_CONNECTION_STRING"
 TOKEN_FILE = "token"  # noqa: S105 - the name of a file
 
 
@@ -41,8 +46,8 @@ async def _run(asked: argparse.Namespace) -> None:
         raise WorkspaceNotStarted("The local workspace needs Linux or macOS.", hint="On Windows, run it inside WSL.")
     listener = bind(asked.host, asked.port)
     with listener:
-        app = create_app(_settings(asked, os.environ))
         url = url_of(listener)
+        app = create_app(replace(_settings(asked, os.environ), url=url))
         await serve(app, listener, lambda: _say(f"Local workspace listening at {url}"))
 
 
@@ -51,10 +56,20 @@ def _settings(asked: argparse.Namespace, environment: Mapping[str, str]) -> Work
         data=asked.data,
         notebooks=asked.notebooks,
         token=_token(asked, environment),
+        host=asked.host,
         environment=_task_environment(asked.env, environment),
         running_tasks=asked.running_tasks,
+        install_libraries=asked.install_libraries,
         api_versions=tuple(asked.api_versions),
+        dbfs=asked.dbfs,
+        secrets=asked.secrets,
+        storage=_storage(asked.storage, environment),
+        allow_shell=asked.allow_shell,
+        notifications=notification_options.read(asked),
         faults=asked.faults,
+        rate_limits=asked.rate_limits,
+        users=_named_secrets(asked.user, "--user"),
+        clients=_named_secrets(asked.client, "--client"),
     )
 
 
@@ -69,6 +84,19 @@ def _token(asked: argparse.Namespace, environment: Mapping[str, str]) -> Secret:
         _make_token(kept)
         sys.stderr.write(f"The workspace's token is in {kept}\n")
     return _read_token(kept)
+
+
+def _storage(name: str | None, environment: Mapping[str, str]) -> StorageConnection | None:
+    """Return the account of the variable that was asked for; else of the usual one, if that holds one with a key."""
+    found = read_connection(name or STORAGE_VARIABLE, environment)
+    if isinstance(found, StorageConnection) and found.key is not None:
+        return found
+    if name is None:
+        return None
+    raise WorkspaceNotStarted(
+        found.message if isinstance(found, Fault) else f"--storage {name}: that variable holds no connection string.",
+        hint="It needs one with a key: no identity is asked here.",
+    )
 
 
 def _folder(text: str) -> Path:
@@ -106,6 +134,17 @@ def _task_environment(asked: Sequence[str], environment: Mapping[str, str]) -> d
                 hint="Write --env NAME=VALUE, or --env NAME for a variable that is set here.",
             )
         found[name] = value if separator else environment[name]
+    return found
+
+
+def _named_secrets(asked: Sequence[str], option: str) -> dict[str, Secret]:
+    """Return the secrets of users or clients by their names: NAME=FILE."""
+    found = {}
+    for item in asked:
+        name, _, file = item.partition("=")
+        if not name or not file:
+            raise WorkspaceNotStarted(f"{option} {item} names no file.", hint=f"Write {option} NAME=FILE.")
+        found[name] = _read_token(Path(file))
     return found
 
 
@@ -151,13 +190,43 @@ def _parser() -> argparse.ArgumentParser:
         help="how many tasks run at once (%(default)s, the number of processors)",
     )
     parser.add_argument(
+        "--install-libraries",
+        action="store_true",
+        help="let pip fetch the libraries of tasks from a package index, each set into an environment of its own",
+    )
+    parser.add_argument(
         "--api-versions",
         nargs="+",
         choices=API_VERSIONS,
         default=API_VERSIONS,
         help="versions of the Jobs API to answer (all)",
     )
+    parser.add_argument("--dbfs", type=_folder, help="folder that stands for DBFS and /Volumes (DATA/dbfs)")
+    parser.add_argument("--secrets", type=_folder, metavar="FILE", help="YAML or JSON file for dbutils.secrets")
+    parser.add_argument(
+        "--storage",
+        metavar="NAME",
+        help="variable with the connection string of the account that file_arrival triggers watch "
+        f"({STORAGE_VARIABLE}, if it holds one)",
+    )
+    parser.add_argument("--allow-shell", action="store_true", help="let notebooks use %%sh, and install with %%pip")
+    notification_options.add_to(parser)
     parser.add_argument("--faults", action="store_true", help="let requests to /__workspace/faults plan faults")
+    parser.add_argument("--rate-limits", action="store_true", help="keep to the rates that Databricks publishes")
+    parser.add_argument(
+        "--user",
+        action="append",
+        default=[],
+        metavar="NAME=TOKENFILE",
+        help="another user, who needs permissions on jobs, and the file with that user's token. May be repeated",
+    )
+    parser.add_argument(
+        "--client",
+        action="append",
+        default=[],
+        metavar="ID=SECRETFILE",
+        help="service principal that signs in by OAuth, and the file with its secret. May be repeated",
+    )
     return parser
 
 

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from localdev.workspace import secret_scopes
+from localdev.workspace.belongings import Belongings
 from localdev.workspace.door import Door
 from localdev.workspace.endpoint import Core
 from localdev.workspace.errors import WorkspaceNotStarted
 from localdev.workspace.faults import FaultInjector, FaultPlan
+from localdev.workspace.launching import Place
 from localdev.workspace.notebooks import Notebooks
+from localdev.workspace.notifications import wiring as notifications
+from localdev.workspace.oauth import TOKEN_PATH
+from localdev.workspace.pages.door import Pages
+from localdev.workspace.planned_outcomes import PlannedRunner
 from localdev.workspace.process_runner import ProcessRunner
 from localdev.workspace.runner import TaskRunner
 from localdev.workspace.scheduler import Scheduler
 from localdev.workspace.settings import WorkspaceSettings
 from localdev.workspace.store import Store
+from localdev.workspace.triggers.places import Places
+from localdev.workspace.triggers.trigger_loop import TriggerLoop
+from localdev.workspace.workspace_files import WorkspaceFiles
 from shared.clock import Clock, SystemClock
 
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -37,29 +48,54 @@ def create_app(
     """
     clock = clock or SystemClock()
     plan = faults or FaultPlan()
-    runner = runner or _process_runner(settings)
+    runner = PlannedRunner(runner or _process_runner(settings), plan.outcomes)
     store = _store(settings)  # last of what may fail: it holds a file open
-    scheduler = Scheduler(store, runner, clock, running_tasks=settings.running_tasks)
-    door = Door(Core(store=store, scheduler=scheduler, runner=runner, clock=clock), settings, plan)
+    notifier = notifications.notifier(store, settings, clock)
+    scheduler = Scheduler(
+        store,
+        runner,
+        clock,
+        running_tasks=settings.running_tasks,
+        place=Place(workspace_id=settings.organisation),
+    )
+    files = WorkspaceFiles(settings.notebooks)
+    core = Core(
+        store=store,
+        scheduler=scheduler,
+        runner=runner,
+        clock=clock,
+        files=files,
+        allow_http_webhooks=settings.notifications.allow_http,
+    )
+    door = Door(core, settings, plan)
+    pages = Pages(core, settings)
+    triggers = TriggerLoop(core, Places(_dbfs(settings), settings.storage))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         del app
+        await notifier.start()
         await scheduler.start()
+        await triggers.start()
         try:
             yield
         finally:
+            await triggers.stop()
             await scheduler.stop()
+            await notifier.stop()
             store.close()
 
     routes = [
         Route("/.well-known/databricks-config", door.host_metadata),
+        Route("/oidc/.well-known/oauth-authorization-server", door.oauth_metadata),
+        Route(TOKEN_PATH, door.token, methods=["POST"]),
         Route("/api/{path:path}", door.api, methods=_METHODS),
+        *pages.rules(),
     ]
     if settings.faults:
         routes.append(Route("/__workspace/faults", door.faults, methods=["POST", "DELETE"]))
     injected = [Middleware(FaultInjector, plan=plan, clock=clock)] if settings.faults or faults is not None else []
-    return Starlette(routes=routes, middleware=injected, lifespan=lifespan)
+    return Starlette(routes=routes, middleware=injected, lifespan=lifespan, exception_handlers={404: pages.missing})
 
 
 def _store(settings: WorkspaceSettings) -> Store:
@@ -76,5 +112,22 @@ def _process_runner(settings: WorkspaceSettings) -> ProcessRunner:
             f"The notebooks folder {settings.notebooks} does not exist.", hint="Make it, or name another folder."
         )
     return ProcessRunner(
-        notebooks=Notebooks(settings.notebooks), folder=settings.data / "tasks", environment=settings.environment
+        notebooks=Notebooks(settings.notebooks),
+        folder=settings.data / "tasks",
+        environment=settings.environment,
+        belongings=_belongings(settings),
+        install_libraries=settings.install_libraries,
+    )
+
+
+def _dbfs(settings: WorkspaceSettings) -> Path:
+    return (settings.dbfs or settings.data / "dbfs").absolute()
+
+
+def _belongings(settings: WorkspaceSettings) -> Belongings:
+    return Belongings(
+        dbfs=_dbfs(settings),
+        warehouse=settings.data.absolute() / "warehouse.duckdb",
+        secrets=secret_scopes.read(settings.secrets) if settings.secrets is not None else {},
+        allow_shell=settings.allow_shell,
     )

@@ -47,7 +47,10 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Make everything inside happen wholly or not at all."""
+        """Make everything inside happen wholly or not at all; inside another one it is a part of that."""
+        if self._connection.in_transaction:
+            yield
+            return
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield

@@ -2,73 +2,62 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 import logging
 import uuid
+from collections.abc import Mapping
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import quote
 
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
-from localdev.workspace import errors, faults, job_endpoints, repair_endpoint, run_endpoints
-from localdev.workspace.endpoint import Call, Core, Endpoint
-from localdev.workspace.errors import ApiError
+from localdev.workspace import api_table, errors, faults, multipart, oauth, planned_outcomes
+from localdev.workspace.endpoint import Call, Core, Download, Endpoint
+from localdev.workspace.errors import ApiError, OAuthError
 from localdev.workspace.faults import FaultPlan
-from localdev.workspace.json_fields import Document
+from localdev.workspace.identity import Identity
+from localdev.workspace.json_fields import Document, Fields
+from localdev.workspace.rate_limits import RETRY_AFTER, RateLimits
 from localdev.workspace.settings import WorkspaceSettings
+from localdev.workspace.sign_in import SignIn
 from localdev.workspace.views import Workspace
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
 LARGEST_REQUEST = 10 * 1024 * 1024  # bytes. https://docs.databricks.com/aws/en/reference/jobs-2.0-api
-
-ENDPOINTS: dict[tuple[str, str], Endpoint] = {
-    ("POST", "jobs/create"): job_endpoints.create,
-    ("GET", "jobs/get"): job_endpoints.get,
-    ("GET", "jobs/list"): job_endpoints.list_all,
-    ("POST", "jobs/reset"): job_endpoints.reset,
-    ("POST", "jobs/delete"): job_endpoints.delete,
-    ("POST", "jobs/run-now"): run_endpoints.run_now,
-    ("GET", "jobs/runs/get"): run_endpoints.get,
-    ("GET", "jobs/runs/list"): run_endpoints.list_all,
-    ("GET", "jobs/runs/get-output"): run_endpoints.get_output,
-    ("POST", "jobs/runs/cancel"): run_endpoints.cancel,
-    ("POST", "jobs/runs/delete"): run_endpoints.delete,
-    ("POST", "jobs/runs/repair"): repair_endpoint.repair,
-}
-NOT_HERE_YET = frozenset(
-    {
-        ("POST", "jobs/update"),
-        ("POST", "jobs/runs/submit"),
-        ("POST", "jobs/runs/cancel-all"),
-        ("GET", "jobs/runs/export"),
-    }
-)
+LARGEST_IMPORT = 2 * LARGEST_REQUEST  # bytes: a file of 10 MB as Base64, which is larger by a third
 
 
 class Door:
-    """Answers every request to /api."""
+    """Answers every request to /api and /oidc."""
 
     def __init__(self, core: Core, settings: WorkspaceSettings, plan: FaultPlan) -> None:
         self._core = core
         self._plan = plan
         self._settings = settings
+        self._issuer = oauth.TokenIssuer(settings.clients, settings.token, core.clock)
+        self._sign_in = SignIn(settings, self._issuer)
+        self._rates = RateLimits(core.clock) if settings.rate_limits else None
 
-    async def api(self, request: Request) -> JSONResponse:
-        """Answer a request to the Jobs API."""
+    async def api(self, request: Request) -> Response:
+        """Answer a request to one of the APIs."""
         request_id = str(uuid.uuid4())
+        headers = {"X-Databricks-Org-Id": str(self._settings.organisation), "X-Request-Id": request_id}
         try:
-            self._let_in(request)
-            answer, status = await self._answer(request), 200
+            answer = await self._answer(request, self._caller(request))
         except ApiError as error:
-            answer, status = _envelope(error, request_id), error.status
+            if error.status == HTTPStatus.TOO_MANY_REQUESTS:
+                headers["Retry-After"] = RETRY_AFTER
+            return JSONResponse(_envelope(error, request_id), error.status, headers)
         except Exception:
             logging.getLogger("landfall").exception("workspace.request_failed")
             fault = ApiError(500, "INTERNAL_ERROR", "The local workspace failed: its log says why.")
-            answer, status = _envelope(fault, request_id), fault.status
-        headers = {"X-Databricks-Org-Id": str(self._settings.organisation), "X-Request-Id": request_id}
-        return JSONResponse(answer, status, headers)
+            return JSONResponse(_envelope(fault, request_id), fault.status, headers)
+        if isinstance(answer, Download):
+            return _download(answer, headers)
+        return JSONResponse(answer, 200, headers)
 
     async def host_metadata(self, request: Request) -> JSONResponse:
         """Tell an SDK about the host; asked before it signs in.
@@ -78,50 +67,97 @@ class Door:
         base_url = _base_url(request)
         return JSONResponse({"oidc_endpoint": f"{base_url}/oidc", "workspace_id": str(self._settings.organisation)})
 
+    async def oauth_metadata(self, request: Request) -> JSONResponse:
+        """Tell a client where it gets its tokens."""
+        return JSONResponse(oauth.metadata(_base_url(request)))
+
+    async def token(self, request: Request) -> JSONResponse:
+        """Give a client an access token for its secret."""
+        headers = {"Cache-Control": "no-store"}
+        try:
+            body = await _read(request, LARGEST_REQUEST)
+            return JSONResponse(self._issuer.answer(_authorization(request), body), 200, headers)
+        except OAuthError as error:
+            if error.status == HTTPStatus.UNAUTHORIZED:
+                headers["WWW-Authenticate"] = 'Basic realm="oidc"'
+            said = {"error": error.error, "error_description": error.description}
+            return JSONResponse(said, error.status, headers)
+        except ApiError as error:
+            return JSONResponse({"error": "invalid_request", "error_description": str(error)}, error.status, headers)
+
     async def faults(self, request: Request) -> JSONResponse:
         """Plan a fault (POST) or drop all planned ones (DELETE); only there when the owner asked for faults."""
         try:
-            self._let_in(request)
+            if not self._caller(request).is_admin:
+                raise errors.wrong_credential()
             if request.method == "DELETE":
                 self._plan.clear()
             else:
-                self._plan.add(faults.read(await read_body(request)))
+                self._plan_fault(await read_body(request))
         except ApiError as error:
             return JSONResponse(_envelope(error, str(uuid.uuid4())), error.status)
         return JSONResponse({})
 
-    def _let_in(self, request: Request) -> None:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
-            raise errors.no_credential()
-        if not hmac.compare_digest(token.strip().encode(), self._settings.token.reveal().encode()):
-            raise errors.wrong_credential()
+    def _plan_fault(self, document: Document) -> None:
+        if Fields(document).flag("expire_tokens"):
+            self._issuer.expire_all()
+        elif "outcome" in document:
+            self._plan.outcomes.add(planned_outcomes.read(document))
+        else:
+            self._plan.add(faults.read(document))
 
-    async def _answer(self, request: Request) -> Document:
+    def _caller(self, request: Request) -> Identity:
+        return self._sign_in.of(_authorization(request))
+
+    async def _answer(self, request: Request, caller: Identity) -> Document | Download:
         version, _, path = request.url.path.removeprefix("/api/").partition("/")
-        if version not in self._settings.api_versions or not path.startswith("jobs/"):
-            raise errors.bad_target(request.url.path)
-        if (request.method, path) in NOT_HERE_YET:
-            raise errors.endpoint_not_supported(request.method, request.url.path)
-        endpoint = ENDPOINTS.get((request.method, path))
-        if endpoint is None:
-            raise errors.no_endpoint(request.method, f"/{path}")
+        name, endpoint, in_path = self._endpoint(request.method, version, path)
+        if self._rates is not None:
+            self._rates.take(name)
         workspace = Workspace(base_url=_base_url(request), organisation=self._settings.organisation)
-        body = await read_body(request) if request.method == "POST" else {}
-        return endpoint(self._core, Call(version=version, query=request.query_params, body=body, workspace=workspace))
+        self._core.scheduler.reached_at(workspace.base_url)
+        largest = LARGEST_IMPORT if path == "workspace/import" else LARGEST_REQUEST
+        call = Call(
+            version=version,
+            query=request.query_params,
+            body={} if request.method == "GET" else await read_body(request, largest),
+            workspace=workspace,
+            caller=caller,
+            path=in_path,
+        )
+        return endpoint(self._core, call)
+
+    def _endpoint(self, method: str, version: str, path: str) -> tuple[api_table.Name, Endpoint, Mapping[str, str]]:
+        """Return an endpoint's name, itself and what stands in its path; raises ApiError where there is none."""
+        if path.startswith("jobs/") and version in self._settings.api_versions:
+            endpoint = api_table.ENDPOINTS.get((method, path))
+            if endpoint is None:
+                raise errors.no_endpoint(method, f"/{path}")
+            return (method, path), endpoint, {}
+        found = api_table.find(method, path) if version == api_table.OTHERS_VERSION else None
+        if found is None:
+            raise errors.bad_target(f"/api/{version}/{path}" if path else f"/api/{version}")
+        return found[0], api_table.OTHER_ENDPOINTS[found[0]], found[1]
 
 
-async def read_body(request: Request) -> Document:
-    """Return a request's JSON object, empty when there is no body; raises ApiError."""
+async def read_body(request: Request, largest: int = LARGEST_REQUEST) -> Document:
+    """Return a request's JSON object or the fields of its form, empty when there is no body; raises ApiError."""
+    text = await _read(request, largest)
+    content_type = request.headers.get("content-type", "")
+    if content_type.lower().startswith("multipart/form-data"):
+        return multipart.read(content_type, text)
+    return _parsed(text) if text.strip() else {}
+
+
+async def _read(request: Request, largest: int) -> bytes:
     parts = []
     size = 0
     async for part in request.stream():
         parts.append(part)
         size += len(part)
-        if size > LARGEST_REQUEST:
-            raise errors.invalid(f"The request is larger than {LARGEST_REQUEST} bytes.")
-    text = b"".join(parts)
-    return _parsed(text) if text.strip() else {}
+        if size > largest:
+            raise errors.invalid(f"The request is larger than {largest} bytes.")
+    return b"".join(parts)
 
 
 def _parsed(text: bytes) -> Document:
@@ -137,6 +173,17 @@ def _parsed(text: bytes) -> Document:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number")
+
+
+def _authorization(request: Request) -> str:
+    return request.headers.get("authorization", "")
+
+
+def _download(answer: Download, headers: Mapping[str, str]) -> Response:
+    disposition = f"attachment; filename*=UTF-8''{quote(answer.name)}"
+    return Response(
+        answer.content, 200, {**headers, "Content-Disposition": disposition}, media_type="application/octet-stream"
+    )
 
 
 def _base_url(request: Request) -> str:

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from localdev.workspace.errors import invalid
+from localdev.workspace.identity import OWNER, Identity
 from localdev.workspace.json_fields import Document, Fields
 from localdev.workspace.runner import TaskRunner
 from localdev.workspace.scheduler import Scheduler
 from localdev.workspace.store import Store
 from localdev.workspace.views import Workspace
+from localdev.workspace.workspace_files import WorkspaceFiles
 from shared.clock import Clock
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Call:
-    """One request to the Jobs API."""
+    """One request to an API of the workspace."""
 
-    version: str  # "2.1" or "2.2"
+    version: str  # "2.0", "2.1" or "2.2"
     query: Mapping[str, str]
     body: Document
     workspace: Workspace
+    caller: Identity = OWNER
+    path: Mapping[str, str] = field(default_factory=dict)  # what stands in the path: {"job_id": "7"}
 
     def fields(self) -> Fields:
         """Return the query's values, where numbers are strings of digits."""
@@ -48,6 +52,16 @@ class Core:
     scheduler: Scheduler
     runner: TaskRunner
     clock: Clock
+    files: WorkspaceFiles
+    allow_http_webhooks: bool = False
 
 
-Endpoint = Callable[[Core, Call], Document]
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Download:
+    """An answer that is a file and no JSON."""
+
+    content: bytes
+    name: str
+
+
+Endpoint = Callable[[Core, Call], Document | Download]

@@ -3,6 +3,7 @@
 LandfallError
  · WorkspaceNotStarted   a person must change how the workspace is started
  · ApiError              a request is answered with this HTTP status, error code and message
+ · OAuthError            a request for a token is answered with this error of RFC 6749
 """
 
 from __future__ import annotations
@@ -21,6 +22,16 @@ class ApiError(LandfallError):
         super().__init__(message)
         self.status = status
         self.error_code = error_code
+
+
+class OAuthError(LandfallError):
+    """A refusal as a token endpoint words it. https://www.rfc-editor.org/rfc/rfc6749#section-5.2."""
+
+    def __init__(self, status: int, error: str, description: str) -> None:
+        super().__init__(description)
+        self.status = status
+        self.error = error
+        self.description = description
 
 
 def invalid(message: str) -> ApiError:
@@ -85,3 +96,32 @@ def wrong_credential() -> ApiError:
     https://github.com/databricks/databricks-sdk-go/issues/1061
     """
     return ApiError(403, 403, "Invalid access token.")
+
+
+def expired_credential() -> ApiError:
+    """Return the answer for an expired token: a 403 as well, and no 401.
+
+    https://github.com/databricks/databricks-sdk-go/issues/1061
+    """
+    return ApiError(403, 403, "JWT has expired")
+
+
+def permission_denied(caller: str, permissions: str, job_id: int) -> ApiError:
+    """Return the answer for a caller who lacks all of some permissions on a job."""
+    message = f'User "{caller}" does not have {permissions} permissions on job {job_id}'
+    return ApiError(403, "PERMISSION_DENIED", message)
+
+
+def too_many_requests(what: str) -> ApiError:
+    """Return the answer for more requests than a published rate allows."""
+    return ApiError(429, "RESOURCE_EXHAUSTED", f"Too many requests: {what}. Please try again later.")
+
+
+def path_missing(path: str) -> ApiError:
+    """Return the answer for a path of the workspace where nothing is."""
+    return ApiError(404, "RESOURCE_DOES_NOT_EXIST", f"Path ({path}) doesn't exist.")
+
+
+def path_taken(path: str) -> ApiError:
+    """Return the answer for a path of the workspace where something is already."""
+    return ApiError(400, "RESOURCE_ALREADY_EXISTS", f"Path ({path}) already exists.")

@@ -17,6 +17,8 @@ from localdev.workspace import task_settings
 from localdev.workspace.errors import invalid, not_supported
 from localdev.workspace.json_fields import Document, Fields
 from localdev.workspace.model import JobSettings, TaskKind, TaskSettings
+from localdev.workspace.notifications import settings as notification_settings
+from localdev.workspace.triggers import settings as trigger_settings
 
 MOST_TASKS = 1000
 MOST_TASKS_BEFORE_2_2 = 100
@@ -56,7 +58,9 @@ def read(document: Document) -> JobSettings:
         queue=Fields(fields.object("queue")).flag("enabled") or False,
         timeout=task_settings.seconds(fields),
         parameters=_job_parameters(fields),
+        started_by=trigger_settings.read(fields),
         document=document,
+        notifications=notification_settings.read(fields),
     )
 
 
@@ -67,9 +71,8 @@ def read_text(text: str) -> JobSettings:
 
 
 def _refuse_what_is_not_here(fields: Fields) -> None:
-    for name in ("git_source", "continuous"):
-        if fields.has(name):
-            raise not_supported(name)
+    if fields.has("git_source"):
+        raise not_supported("git_source")
     for name in ("notebook_task", "spark_python_task", "existing_cluster_id", "new_cluster"):
         if fields.has(name):
             raise invalid(f"{name} belongs into an element of tasks: the single-task format ended with API 2.0.")
@@ -106,6 +109,12 @@ def _in_order(tasks: dict[str, TaskSettings]) -> dict[str, TaskSettings]:
         for upstream in task.depends_on:
             if upstream.key not in tasks:
                 raise invalid(f"Task {task.key!r} depends on {upstream.key!r}, which is no task of this job.")
+            if upstream.outcome is not None and tasks[upstream.key].kind is not TaskKind.CONDITION:
+                # https://github.com/Nike-Inc/brickflow/issues/172 has the cloud's words.
+                raise invalid(
+                    f'The dependency on a non-if/else condition "{upstream.key}" specifies an outcome '
+                    f'"{upstream.outcome}". Outcomes can only be specified for if/else condition dependencies.'
+                )
     graph = {task.key: [upstream.key for upstream in task.depends_on] for task in tasks.values()}
     try:
         order = list(TopologicalSorter(graph).static_order())
@@ -116,9 +125,11 @@ def _in_order(tasks: dict[str, TaskSettings]) -> dict[str, TaskSettings]:
 
 def _completed_task(task: Document) -> Document:
     document = {"run_if": "ALL_SUCCESS", "timeout_seconds": 0, "email_notifications": {}, **_present(task)}
-    for kind in TaskKind:
+    for kind in (TaskKind.NOTEBOOK, TaskKind.PYTHON, TaskKind.DBT):
         if isinstance(document.get(kind), dict):
             document[kind] = {"source": "WORKSPACE", **_present(document[kind])}
+    if isinstance(sql := document.get(TaskKind.SQL), dict) and isinstance(sql.get("file"), dict):
+        document[TaskKind.SQL] = {**_present(sql), "file": {"source": "WORKSPACE", **_present(sql["file"])}}
     if upstream := Fields(document).objects("depends_on"):
         # A workspace shows them sorted: https://github.com/databricks/cli, libs/testserver/jobs.go.
         document["depends_on"] = sorted(upstream, key=lambda each: str(each.get("task_key")))

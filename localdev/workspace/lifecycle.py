@@ -6,26 +6,30 @@ would change something by the passing of time alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 
-from localdev.workspace import outcomes
+from localdev.workspace import outcomes, task_progress, task_selection
 from localdev.workspace.model import Attempt, Ending, JobSettings, Outcome, Phase, Run, RunRequest, TaskSettings
+from localdev.workspace.task_progress import NewId
 
 # https://docs.azure.cn/en-us/databricks/jobs/advanced
 LONGEST_IN_QUEUE = timedelta(hours=48)
 
-NewId = Callable[[], int]
 _WAITING = frozenset({Phase.BLOCKED, Phase.PENDING, Phase.WAITING_FOR_RETRY})
 
 
 def new_run(
     job_id: int, settings: JobSettings, request: RunRequest, now: datetime, *, active: int, new_id: NewId
 ) -> Run:
-    """Return the run that run-now creates while `active` others of the job hold or await a slot."""
+    """Return the run that run-now creates while `active` others of the job hold or await a slot.
+
+    Its tasks are those that the request wants; raises ApiError when it names one that the job has not.
+    """
+    keys = task_selection.selected(settings.tasks, request.only)
     run = Run(
         id=new_id(), job_id=job_id, settings=settings, request=request, phase=Phase.QUEUED, created_at=now
-    ).evolve(attempts=tuple(_first_attempt(task, new_id()) for task in settings.tasks.values()))
+    ).evolve(attempts=tuple(_first_attempt(task, new_id()) for task in settings.tasks.values() if task.key in keys))
     if active < settings.max_concurrent_runs:
         return admitted(run, now)
     queue = settings.queue if request.queue is None else request.queue
@@ -52,8 +56,9 @@ def attempt_told_to_end(run: Run, attempt_id: int, ending: Ending) -> Run:
     return run.with_attempts(attempt.evolve(ending=ending))
 
 
-def repaired(run: Run, request: RunRequest, now: datetime, new_id: NewId) -> Run:
-    """Return an ended run with another attempt at each of its tasks that did not succeed, and new parameters."""
+def repaired(run: Run, request: RunRequest, now: datetime, new_id: NewId, keys: AbstractSet[str] | None = None) -> Run:
+    """Return an ended run with another attempt at each of these tasks, or of the failed ones, and new parameters."""
+    again_keys = task_selection.failed(run) if keys is None else keys
     attempts = [
         Attempt(
             id=new_id(),
@@ -63,7 +68,7 @@ def repaired(run: Run, request: RunRequest, now: datetime, new_id: NewId) -> Run
             phase=Phase.BLOCKED,
         )
         for attempt in run.latest_attempts().values()
-        if attempt.outcome is None or not attempt.outcome.succeeded
+        if attempt.task_key in again_keys
     ]
     again = run.evolve(
         phase=Phase.PENDING, request=request, admitted_at=now, ended_at=None, ending=None, outcome=None
@@ -78,8 +83,8 @@ def started(run: Run, attempt_id: int, now: datetime) -> Run:
     return run.evolve(phase=phase).with_attempts(attempt.evolve(phase=Phase.RUNNING, started_at=now))
 
 
-def ended(run: Run, attempt_id: int, outcome: Outcome, now: datetime) -> Run:
-    """Return the run after the attempt's process is gone.
+def ended(run: Run, attempt_id: int, outcome: Outcome, now: datetime, branch: str | None = None) -> Run:
+    """Return the run after the attempt's process is gone; `branch` is the way that a condition went.
 
     A task that was told to end did so for that reason, unless it had succeeded in that very moment.
     """
@@ -89,7 +94,7 @@ def ended(run: Run, attempt_id: int, outcome: Outcome, now: datetime) -> Run:
             run.settings.timeout if run.ending is Ending.TIMED_OUT else run.settings.tasks[attempt.task_key].timeout
         )
         outcome = outcomes.told_to_end(attempt.ending, timeout)
-    return run.with_attempts(_with_end(attempt, outcome, now))
+    return run.with_attempts(task_progress.with_end(attempt.evolve(branch=branch), outcome, now))
 
 
 def advanced(run: Run, now: datetime, new_id: NewId) -> Run:
@@ -100,7 +105,7 @@ def advanced(run: Run, now: datetime, new_id: NewId) -> Run:
         return _advanced_in_queue(run, now)
     run = _with_timeouts(run, now)
     run = _ending_passed_on(run, now)
-    run = _with_tasks_advanced(run, now, new_id)
+    run = task_progress.advanced(run, now, new_id)
     return _ended_with_last_task(run, now)
 
 
@@ -117,6 +122,15 @@ def next_due(run: Run) -> datetime | None:
         elif attempt.phase is Phase.WAITING_FOR_RETRY:
             moments.append(attempt.due_at)
     return min((moment for moment in moments if moment is not None), default=None)
+
+
+def will_be_retried(run: Run, attempt: Attempt) -> bool:
+    """Tell whether an ended attempt gets another one without anybody asking for it, as far as is known now."""
+    return (
+        run.is_active
+        and run.ending is None
+        and task_progress.wants_retry(run.settings.tasks[attempt.task_key], attempt)
+    )
 
 
 def _advanced_in_queue(run: Run, now: datetime) -> Run:
@@ -139,95 +153,39 @@ def _with_timeouts(run: Run, now: datetime) -> Run:
 
 def _ending_passed_on(run: Run, now: datetime) -> Run:
     """Return the run with its attempts told what it, or one of them alone, was told."""
+    changed = []
     for attempt in run.attempts:
         ending = attempt.ending or run.ending
         if ending is None:
             continue
         if attempt.phase is Phase.RUNNING:
-            run = run.with_attempts(attempt.evolve(phase=Phase.TERMINATING, ending=ending))
+            changed.append(attempt.evolve(phase=Phase.TERMINATING, ending=ending))
         elif attempt.phase in _WAITING:
-            run = run.with_attempts(_with_end(attempt, outcomes.told_to_end(ending, run.settings.timeout), now))
+            outcome = outcomes.told_to_end(ending, run.settings.timeout)
+            changed.append(task_progress.with_end(attempt, outcome, now))
+    run = run.with_attempts(*changed)
     return run if run.ending is None else run.evolve(phase=Phase.TERMINATING)
-
-
-def _with_tasks_advanced(run: Run, now: datetime, new_id: NewId) -> Run:
-    latest = run.latest_attempts()
-    changed = []
-    for task in run.settings.tasks.values():  # in the order of their dependencies
-        attempt = _advanced_attempt(run, task, latest, now, new_id)
-        if attempt is not latest[task.key]:
-            latest[task.key] = attempt
-            changed.append(attempt)
-    return run.with_attempts(*changed)
-
-
-def _advanced_attempt(
-    run: Run, task: TaskSettings, latest: Mapping[str, Attempt], now: datetime, new_id: NewId
-) -> Attempt:
-    """Return the task's newest attempt as it should be now, or the next attempt."""
-    attempt = latest[task.key]
-    if attempt.phase is Phase.BLOCKED:
-        return _unblocked(attempt, [latest[each.key].outcome for each in task.depends_on], now)
-    if attempt.phase is Phase.WAITING_FOR_RETRY and _is_past(attempt.due_at, now):
-        return attempt.evolve(phase=Phase.PENDING)
-    if run.ending is None and _wants_retry(task, attempt):
-        return _retry(task, attempt, now, new_id)
-    return attempt
-
-
-def _unblocked(attempt: Attempt, upstream: Sequence[Outcome | None], now: datetime) -> Attempt:
-    known = [outcome for outcome in upstream if outcome is not None]
-    if len(known) < len(upstream):
-        return attempt
-    unsuccessful = {outcome.result_state for outcome in known if not outcome.succeeded}
-    if not unsuccessful:
-        return attempt.evolve(phase=Phase.PENDING)
-    cancelled = unsuccessful <= {"CANCELED", "UPSTREAM_CANCELED"}
-    return _with_end(attempt, outcomes.UPSTREAM_CANCELLED if cancelled else outcomes.UPSTREAM_FAILED, now)
-
-
-def _wants_retry(task: TaskSettings, attempt: Attempt) -> bool:
-    retried = {"FAILED", "TIMEDOUT"} if task.retry_on_timeout else {"FAILED"}
-    left = task.max_retries < 0 or attempt.number < task.max_retries
-    return left and attempt.outcome is not None and attempt.outcome.result_state in retried
-
-
-def _retry(task: TaskSettings, attempt: Attempt, now: datetime, new_id: NewId) -> Attempt:
-    """Return the next attempt, which waits for min_retry_interval_millis from the last one's start."""
-    due_at = max(now, (attempt.started_at or now) + task.retry_interval)
-    return Attempt(
-        id=new_id(),
-        task_key=task.key,
-        number=attempt.number + 1,
-        first_id=attempt.first_id,
-        phase=Phase.PENDING if due_at <= now else Phase.WAITING_FOR_RETRY,
-        due_at=due_at,
-    )
 
 
 def _ended_with_last_task(run: Run, now: datetime) -> Run:
     latest = run.latest_attempts()
-    in_order = [latest[key] for key in run.settings.tasks]
+    in_order = [latest[key] for key in run.settings.tasks if key in latest]
     if any(attempt.phase is not Phase.ENDED for attempt in in_order):
         return run
-    unfinished = any(attempt.outcome != outcomes.SUCCEEDED for attempt in in_order)
-    outcome = outcomes.of_run(in_order)
+    unfinished = any(attempt.outcome is None or not outcomes.is_good(attempt.outcome) for attempt in in_order)
+    outcome = outcomes.of_run(in_order, task_selection.leaves(run))
     if run.ending is not None and unfinished:
         outcome = outcomes.told_to_end(run.ending, run.settings.timeout)
     return run.evolve(phase=Phase.ENDED, outcome=outcome, ended_at=now)
 
 
 def _never_run(run: Run, outcome: Outcome, now: datetime) -> Run:
-    attempts = tuple(_with_end(attempt, outcome, now) for attempt in run.attempts)
+    attempts = tuple(task_progress.with_end(attempt, outcome, now) for attempt in run.attempts)
     return run.evolve(phase=Phase.ENDED, outcome=outcome, ended_at=now, attempts=attempts)
 
 
 def _first_attempt(task: TaskSettings, attempt_id: int) -> Attempt:
     return Attempt(id=attempt_id, task_key=task.key, number=0, first_id=attempt_id, phase=Phase.BLOCKED)
-
-
-def _with_end(attempt: Attempt, outcome: Outcome, now: datetime) -> Attempt:
-    return attempt.evolve(phase=Phase.ENDED, outcome=outcome, ended_at=now)
 
 
 def _deadline(since: datetime | None, timeout: timedelta | None) -> datetime | None:

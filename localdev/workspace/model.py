@@ -12,6 +12,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
+from localdev.workspace.notifications.model import SILENT, Notifications
+from localdev.workspace.triggers.model import Starter
+
 
 class Phase(StrEnum):
     """Where a run or an attempt stands; all but ENDED are active. The values are the API's `life_cycle_state`."""
@@ -99,8 +102,8 @@ class Outcome:
 
     @property
     def succeeded(self) -> bool:
-        """Tell whether what depends on it may go on."""
-        return self.result_state == "SUCCESS"
+        """Tell whether what depends on it may go on, and whether nothing of it has to be repaired."""
+        return self.result_state in {"SUCCESS", "SUCCESS_WITH_FAILURES"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,6 +125,24 @@ class Work(Protocol):
         """Return the work with the parameters that run-now gave, and with those of the job."""
 
 
+class LibraryKind(StrEnum):
+    """The kinds of library that tasks get locally, named as their field in an element of `libraries`."""
+
+    WHEEL = "whl"
+    JAR = "jar"
+    PYPI = "pypi"
+    REQUIREMENTS = "requirements"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Library:
+    """One thing that has to be there before a task runs."""
+
+    kind: LibraryKind
+    name: str  # a workspace path, or (PYPI) a package with its version
+    index: str = ""  # (PYPI) the url of the package index; pip's own without
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TaskSettings:
     """One task of a job."""
@@ -135,7 +156,9 @@ class TaskSettings:
     max_retries: int  # -1: for ever
     retry_interval: timedelta  # between the starts of two attempts
     retry_on_timeout: bool
+    libraries: tuple[Library, ...] = ()
     document: Mapping[str, Any]  # as it is shown
+    notifications: Notifications = SILENT
 
     @property
     def kind(self) -> TaskKind:
@@ -153,7 +176,10 @@ class JobSettings:
     queue: bool
     timeout: timedelta | None
     parameters: Mapping[str, str]  # job parameters and their defaults
+    started_by: Starter | None = None  # what starts its runs by itself
+    concurrency: int | None = None  # (the iterations of a for-each task) how many may run at once; None for a job
     document: Mapping[str, Any]
+    notifications: Notifications = SILENT
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -222,6 +248,11 @@ class Run:
         """Tell whether the run has not ended."""
         return self.phase is not Phase.ENDED
 
+    @property
+    def is_loop(self) -> bool:
+        """Tell whether its tasks are the iterations of a for-each task: such a run is seen only through that task."""
+        return self.settings.concurrency is not None
+
     def evolve(self, **changes: Any) -> Run:
         """Return a copy with the changes applied."""
         return replace(self, **changes)
@@ -251,9 +282,10 @@ class TaskOutput:
     result_truncated: bool = False
     error: str | None = None
     error_trace: str | None = None
-    logs: str | None = None  # of a Python task; the API has none for notebooks
+    logs: str | None = None  # what the task printed; the API has none for notebooks
     logs_truncated: bool = False
     values: Mapping[str, Any] = field(default_factory=dict)  # dbutils.jobs.taskValues, by key
+    fields: Mapping[str, Any] = field(default_factory=dict)  # sql_output and the like, as get-output shows them
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,7 +6,12 @@ from pathlib import Path
 
 from localdev.workspace.model import TaskKind
 
-_SUFFIXES = {TaskKind.NOTEBOOK: ("", ".py", ".ipynb"), TaskKind.PYTHON: ("",)}
+_SUFFIXES = {
+    TaskKind.NOTEBOOK: ("", ".py", ".ipynb", ".sql"),
+    TaskKind.PYTHON: ("",),
+    TaskKind.SQL: ("",),
+    TaskKind.PIPELINE: (".py", ".sql"),
+}
 
 
 class Notebooks:
@@ -17,14 +22,24 @@ class Notebooks:
 
     def find(self, path: str, kind: TaskKind) -> Path | None:
         """Return the file of a workspace path, None when there is none inside the folder."""
-        inside = path.removeprefix("/Workspace/").lstrip("/")
+        candidates = (self._inside(f"{path}{suffix}") for suffix in _SUFFIXES[kind])
+        return next((file for file in candidates if file is not None and file.is_file()), None)
+
+    def find_file(self, path: str) -> Path | None:
+        """Return the file of exactly that workspace path, None when there is none inside the folder."""
+        file = self._inside(path)
+        return file if file is not None and file.is_file() else None
+
+    def find_folder(self, path: str) -> Path | None:
+        """Return the folder of a workspace path, None when there is none inside the notebooks folder."""
+        folder = self._inside(path)
+        return folder if folder is not None and folder.is_dir() else None
+
+    def _inside(self, path: str) -> Path | None:
+        """Return where a workspace path leads, None when that is outside the folder or nowhere on a disk."""
         try:
-            return next(filter(self._is_ours, (self._file(f"{inside}{suffix}") for suffix in _SUFFIXES[kind])), None)
-        except (OSError, RuntimeError, ValueError):  # too long, links in a circle, or no name that a disk could hold
+            found = (self.folder / f"{path}/".removeprefix("/Workspace/").strip("/")).resolve()
+            found.stat()
+        except (OSError, RuntimeError, ValueError):  # not there, too long, links in a circle, or no name for a file
             return None
-
-    def _file(self, name: str) -> Path:
-        return (self.folder / name).resolve()
-
-    def _is_ours(self, file: Path) -> bool:
-        return file.is_relative_to(self.folder) and file.is_file()
+        return found if found.is_relative_to(self.folder) else None

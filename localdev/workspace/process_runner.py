@@ -17,12 +17,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from localdev.workspace import outcomes, task_report
-from localdev.workspace.model import TaskOutput
+from localdev.workspace.belongings import Belongings
+from localdev.workspace.model import Outcome, TaskOutput
 from localdev.workspace.notebooks import Notebooks
 from localdev.workspace.process_group import end_leftover, remember, signal_group
+from localdev.workspace.programs import library_files
+from localdev.workspace.programs.program import LibraryMissing, Places, ResourceMissing
+from localdev.workspace.programs.registry import program_of
 from localdev.workspace.runner import Execution, Launch, TaskResult
-from localdev.workspace.tasks.notebook import NotebookWork
-from localdev.workspace.tasks.python_file import PythonFileWork
 
 BOOT = Path(__file__).parent / "child" / "boot.py"
 GRACE = 3.0  # seconds between asking a process to end and making it
@@ -32,21 +34,33 @@ _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 class ProcessRunner:
     """Starts child/boot.py in a fresh interpreter for each task; each has a folder of its own below `folder`."""
 
-    def __init__(self, *, notebooks: Notebooks, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        *,
+        notebooks: Notebooks,
+        folder: Path,
+        environment: Mapping[str, str],
+        belongings: Belongings,
+        install_libraries: bool = False,
+    ) -> None:
         self._notebooks = notebooks
         self._folder = folder
         self._environment = dict(environment)
+        self._belongings = belongings
+        self._install_libraries = install_libraries
 
     async def start(self, launch: Launch) -> Execution:
-        """Start a task's process; when its notebook is not there, return an execution that has already failed."""
-        work = launch.work
-        if not isinstance(work, NotebookWork | PythonFileWork):
-            raise TypeError(f"{launch.kind} is no task of a process")
-        file = self._notebooks.find(work.path, launch.kind)
-        if file is None:
-            return _failed_before_start(work.path)
+        """Start a task's process; when its notebook is not there, or what else it needs, return a failed one."""
         folder = self._folder / str(launch.attempt_id)
         (folder / "home").mkdir(parents=True, exist_ok=True, mode=0o700)
+        places = Places(notebooks=self._notebooks, data=self._folder.parent, task=folder)
+        try:
+            libraries = library_files.instructions_of(launch, places, may_install=self._install_libraries)
+            program = program_of(launch, places)
+        except LibraryMissing as missing:
+            return _failed_before_start(outcomes.library_not_found(missing.path))
+        except ResourceMissing as missing:
+            return _failed_before_start(outcomes.not_found(missing.path))
         with task_report.output_file(folder).open("wb") as output:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -55,11 +69,11 @@ class ProcessRunner:
                 stdout=output,
                 stderr=asyncio.subprocess.STDOUT,
                 env=self._environment_of(folder),
-                cwd=file.parent,
+                cwd=program.folder,
                 start_new_session=True,
             )
         remember(folder, process.pid)
-        await _instruct(process, self._instructions(work, file, folder))
+        await _instruct(process, {**self._instructions(launch, folder), "libraries": libraries, **program.instructions})
         return ProcessExecution(process, folder)
 
     def recover(self, attempt_id: int) -> TaskResult | None:
@@ -72,15 +86,18 @@ class ProcessRunner:
         """Remove a task's folder; safe to repeat."""
         shutil.rmtree(self._folder / str(attempt_id), ignore_errors=True)
 
-    def _instructions(self, work: NotebookWork | PythonFileWork, file: Path, folder: Path) -> dict[str, object]:
+    def _instructions(self, launch: Launch, folder: Path) -> dict[str, object]:
         return {
-            "kind": work.kind,
-            "path": work.path,
-            "file": str(file),
+            "kind": launch.kind,
             "notebooks": str(self._notebooks.folder),
-            "parameters": dict(work.parameters) if isinstance(work, NotebookWork) else {},
-            "arguments": list(work.arguments) if isinstance(work, PythonFileWork) else [],
             "report": str(task_report.report_file(folder)),
+            "output": str(task_report.output_file(folder)),
+            "run_id": launch.run_id,
+            "job_id": launch.job_id,
+            "attempt_id": launch.attempt_id,
+            "task_key": launch.task_key,
+            "values": {key: dict(values) for key, values in launch.values.items()},
+            **self._belongings.instructions(folder),
         }
 
     def _environment_of(self, folder: Path) -> dict[str, str]:
@@ -133,8 +150,7 @@ class Finished:
         """Do nothing: there is nothing left to end."""
 
 
-def _failed_before_start(path: str) -> Finished:
-    outcome = outcomes.not_found(path)
+def _failed_before_start(outcome: Outcome) -> Finished:
     return Finished(TaskResult(outcome=outcome, output=TaskOutput(error=outcome.message)))
 
 

@@ -4,33 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from localdev.workspace import lifecycle, run_request, views
+from localdev.workspace import lifecycle, permissions, run_request, task_selection, views
+from localdev.workspace.access_level import Level
 from localdev.workspace.database import milliseconds
 from localdev.workspace.endpoint import Call, Core
-from localdev.workspace.errors import invalid, not_supported, run_missing, wrong_state
+from localdev.workspace.errors import invalid, run_missing, wrong_state
 from localdev.workspace.json_fields import LARGEST_ID, Document, Fields
 from localdev.workspace.model import Repair, Run
 
 
 def repair(core: Core, call: Call) -> Document:
-    """Run the failed tasks of an ended run again; a run with repairs wants the last one's id, and each is taken once.
+    """Run tasks of an ended run again; a run with repairs wants the last one's id, and each is taken once.
 
     https://docs.databricks.com/api/azure/workspace/jobs/repairrun, https://github.com/databricks/databricks-sdk-py/issues/157
     """
     fields = Fields(call.body)
     run_id = fields.identifier("run_id")
-    if fields.has("rerun_tasks") or not fields.flag("rerun_all_failed_tasks"):
-        raise not_supported("runs/repair without rerun_all_failed_tasks")
     with core.store.transaction():
         run = core.store.runs.get_seen(run_id)
         if run is None or run.id != run_id:
             raise run_missing(run_id)
+        permissions.require(core, call, run.job_id, Level.CAN_MANAGE_RUN)
         repairs = core.store.runs.repairs(run_id)
         _check(run, repairs, fields.whole_number("latest_repair_id", 0, most=LARGEST_ID))
-        request = run_request.read_repair(call.body, run.job_id)
+        keys = _chosen(fields, run)
+        request = run_request.read_repair(call.body, run.request)
         new = Repair(id=core.store.new_id(), created_at=core.clock.now(), before=_item(run, repairs))
         core.store.runs.add_repair(run_id, new)
-        core.store.save_run(lifecycle.repaired(run, request, core.clock.now(), core.store.new_id), run)
+        core.store.save_run(lifecycle.repaired(run, request, core.clock.now(), core.store.new_id, keys), run)
     core.scheduler.notice(run_id)
     return {"repair_id": new.id}
 
@@ -48,8 +49,20 @@ def _check(run: Run, repairs: Sequence[Repair], latest: int) -> None:
         raise wrong_state(f"Run {run.id} is active and cannot be repaired.")
     if latest != (repairs[-1].id if repairs else 0):
         raise invalid("The latest repair ID needs to be provided in order to create a new repair")
-    if run.outcome is not None and run.outcome.succeeded:
+
+
+def _chosen(fields: Fields, run: Run) -> frozenset[str]:
+    """Return the keys of the tasks to run again."""
+    named = fields.text_list("rerun_tasks")
+    all_failed = fields.flag("rerun_all_failed_tasks") or False
+    if all_failed and named:
+        raise invalid("Only one of rerun_tasks or rerun_all_failed_tasks can be used.")
+    if not all_failed and not named:
+        raise invalid("Either rerun_tasks or rerun_all_failed_tasks needs to be provided.")
+    keys = task_selection.failed(run) if all_failed else frozenset(named)
+    if not keys:
         raise invalid(f"Run {run.id} has no failed tasks.")
+    return task_selection.to_repair(run, keys, dependent=fields.flag("rerun_dependent_tasks") or False)
 
 
 def _item(run: Run, repairs: Sequence[Repair]) -> Document:

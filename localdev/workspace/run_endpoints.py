@@ -1,46 +1,69 @@
-"""jobs/run-now and jobs/runs/get, list, get-output, cancel and delete."""
+"""jobs/run-now and jobs/runs/get, list, get-output, cancel, cancel-all and delete."""
 
 from __future__ import annotations
 
-from localdev.workspace import lifecycle, paging, repair_endpoint, run_request, starting, views
+from localdev.workspace import lifecycle, loop_views, paging, permissions, repair_endpoint, run_request, starting, views
+from localdev.workspace.access_level import Level
 from localdev.workspace.database import milliseconds
 from localdev.workspace.endpoint import Call, Core
-from localdev.workspace.errors import invalid, run_missing, wrong_state
+from localdev.workspace.errors import invalid, job_missing, run_missing, wrong_state
 from localdev.workspace.json_fields import LARGEST_ID, Document, Fields
-from localdev.workspace.model import Ending, Run
+from localdev.workspace.model import Ending, Phase, Run, RunType
+from localdev.workspace.resolved_values import of_attempt
 from localdev.workspace.run_table import RunFilter
-from localdev.workspace.task_pages import with_task_page
+from localdev.workspace.task_pages import with_array_pages
+from localdev.workspace.triggers import continuous
 
 RUNS_IN_A_PAGE = 20
 MOST_RUNS_IN_A_PAGE = 25
-_RUN_TYPES = ("JOB_RUN", "WORKFLOW_RUN", "SUBMIT_RUN")
+_PAGED = ("tasks", "job_clusters", "job_parameters", "repair_history")
 
 
 def run_now(core: Core, call: Call) -> Document:
     """Start a run of a job, or answer with the run that the same idempotency_token has started before."""
-    run = starting.start(core, run_request.read(call.body))
+    request = run_request.read(call.body)
+    permissions.require(core, call, request.job_id, Level.CAN_MANAGE_RUN)
+    if core.store.jobs.get_seen(request.job_id) is None:
+        raise job_missing(request.job_id)
+    if continuous.is_held(core, request.job_id):
+        return {}
+    run = starting.start(core, request, by=call.caller.name)
     return {"run_id": run.id, "number_in_job": run.id}
 
 
 def get(core: Core, call: Call) -> Document:
     """Show a run, a hundred of its task runs at a time; or a task run by its own id."""
     run_id = call.fields().identifier("run_id")
-    run = _seen(core, run_id)
+    run = _seen(core, call, run_id, Level.CAN_VIEW)
+    creator = core.store.creators.of(run.id)
+    resolved = call.flag("include_resolved_values")
     if run_id != run.id:
-        return views.task_run_view(run, run.attempt(run_id), call.workspace, core.clock.now())
-    view = views.run_view(run, call.workspace, core.clock.now())
-    view["tasks"], rest = with_task_page(call, views.attempt_views(run, call.workspace, run.attempts))
-    return {**view, **rest, **repair_endpoint.with_history(core, call, run)}
+        attempt = run.attempt(run_id)
+        more = of_attempt(core, run, attempt) if resolved else {}
+        shown = views.task_run_view(run, attempt, call.workspace, core.clock.now(), creator)
+        shown = loop_views.with_iterations(core, call, run, attempt, {**shown, **more})
+        page, rest = with_array_pages(call, shown, ("iterations",))
+        return {**page, **rest}
+    view = views.run_view(run, call.workspace, core.clock.now(), creator)
+    attempts = tuple(run.latest_attempts().values()) if call.flag("only_latest") else run.attempts
+    view["tasks"] = loop_views.with_stats(core, run, views.attempt_views(run, call.workspace, attempts))
+    if resolved:
+        view["tasks"] = [
+            {**shown, **of_attempt(core, run, attempt)} for shown, attempt in zip(view["tasks"], attempts, strict=True)
+        ]
+    view |= repair_endpoint.with_history(core, call, run)
+    page, rest = with_array_pages(call, view, _PAGED)
+    return {**page, **rest}
 
 
 def list_all(core: Core, call: Call) -> Document:
-    """Show runs, newest first."""
+    """Show the runs that the caller may see, newest first."""
     fields = call.fields()
     call.refuse_offset()
     limit = fields.whole_number("limit", RUNS_IN_A_PAGE, least=1, most=MOST_RUNS_IN_A_PAGE)
     token = fields.text("page_token")
     before = paging.place_of(token, 2) if token else paging.FROM_THE_START
-    runs = core.store.runs.page(_filter(call), (before[0], before[1]), limit + 1) if _has_runs(call) else []
+    runs = core.store.runs.page(_filter(call), (before[0], before[1]), limit + 1)
     shown = [_list_view(core, call, run) for run in runs[:limit]]
     place = (milliseconds(runs[limit - 1].created_at), runs[limit - 1].id) if len(runs) > limit else None
     return paging.page_view("runs", shown, place, call.version)
@@ -49,14 +72,15 @@ def list_all(core: Core, call: Call) -> Document:
 def get_output(core: Core, call: Call) -> Document:
     """Show the output of a task run; the id of the job run is refused, even for a job of one task."""
     run_id = call.fields().identifier("run_id")
-    run = _seen(core, run_id)
+    run = _seen(core, call, run_id, Level.CAN_VIEW)
     if run_id == run.id:
         raise invalid(
             "Retrieving the output of runs with multiple tasks is not supported. "
             "Please retrieve the output of each individual task run instead."
         )
     attempt = run.attempt(run_id)
-    metadata = views.task_run_view(run, attempt, call.workspace, core.clock.now())
+    creator = core.store.creators.of(run.id)
+    metadata = views.task_run_view(run, attempt, call.workspace, core.clock.now(), creator)
     return views.output_view(run.settings.tasks[attempt.task_key].kind, core.store.runs.output(run_id), metadata)
 
 
@@ -64,7 +88,7 @@ def cancel(core: Core, call: Call) -> Document:
     """Have a run or a task run ended soon; one that has ended stays as it is. Safe to repeat."""
     run_id = Fields(call.body).identifier("run_id")
     with core.store.transaction():
-        run = _seen(core, run_id)
+        run = _seen(core, call, run_id, Level.CAN_MANAGE_RUN)
         if run_id == run.id:
             told = lifecycle.told_to_end(run, Ending.CANCELLED)
         else:
@@ -74,31 +98,47 @@ def cancel(core: Core, call: Call) -> Document:
     return {}
 
 
-def delete(core: Core, call: Call) -> Document:
-    """Delete a run that has ended, and all it left behind but its token."""
-    run = _seen(core, Fields(call.body).identifier("run_id"))
-    if run.is_active:
-        raise wrong_state(f"Run {run.id} is active and cannot be deleted: cancel it first.")
+def cancel_all(core: Core, call: Call) -> Document:
+    """Have all active runs of a job ended soon, or only those in the queue: without a job, those of all jobs.
+
+    https://docs.databricks.com/api/workspace/jobs/cancelallruns
+    """
+    fields = Fields(call.body)
+    queued_only = fields.flag("all_queued_runs") or False
+    job_id = fields.identifier("job_id") if fields.has("job_id") or not queued_only else None
+    if job_id is not None:
+        permissions.require(core, call, job_id, Level.CAN_MANAGE_RUN)
+        if core.store.jobs.get_seen(job_id) is None:
+            raise job_missing(job_id)
     with core.store.transaction():
-        core.store.runs.delete(run.id)
-    for attempt in run.attempts:
-        core.runner.forget(attempt.id)
+        found = [core.store.runs.get(run_id) for run_id in core.store.runs.active_ids(job_id)]
+        runs = [run for run in found if run is not None and (run.phase is Phase.QUEUED or not queued_only)]
+        allowed = [run for run in runs if permissions.is_allowed(core, call, run.job_id, Level.CAN_MANAGE_RUN)]
+        for run in allowed:
+            core.store.save_run(lifecycle.told_to_end(run, Ending.CANCELLED), run)
+    for run in allowed:
+        core.scheduler.notice(run.id)
     return {}
 
 
-def _seen(core: Core, run_id: int) -> Run:
+def delete(core: Core, call: Call) -> Document:
+    """Delete a run that has ended, and all it left behind but its token."""
+    run = _seen(core, call, Fields(call.body).identifier("run_id"), Level.CAN_MANAGE)
+    if run.is_active:
+        raise wrong_state(f"Run {run.id} is active and cannot be deleted: cancel it first.")
+    with core.store.transaction():
+        attempt_ids = core.store.runs.delete(run.id)
+    for attempt_id in attempt_ids:
+        core.runner.forget(attempt_id)
+    return {}
+
+
+def _seen(core: Core, call: Call, run_id: int, needed: Level) -> Run:
     run = core.store.runs.get_seen(run_id)
     if run is None:
         raise run_missing(run_id)
+    permissions.require(core, call, run.job_id, needed)
     return run
-
-
-def _has_runs(call: Call) -> bool:
-    """Tell whether there can be runs of the type asked for: all local ones are JOB_RUN."""
-    run_type = call.fields().text("run_type", "JOB_RUN")
-    if run_type not in _RUN_TYPES:
-        raise invalid(f"run_type is {run_type!r}; it must be one of {', '.join(_RUN_TYPES)}.")
-    return run_type == "JOB_RUN"
 
 
 def _filter(call: Call) -> RunFilter:
@@ -111,11 +151,19 @@ def _filter(call: Call) -> RunFilter:
         active=active if active or completed else None,
         start_from=fields.whole_number("start_time_from", 0, most=LARGEST_ID),
         start_to=fields.whole_number("start_time_to", LARGEST_ID, most=LARGEST_ID),
+        run_type=_run_type(fields.text("run_type")),
+        held_by=permissions.narrowed_to(call),
     )
 
 
+def _run_type(text: str) -> RunType | None:
+    if text and text not in list(RunType):
+        raise invalid(f"run_type is {text!r}; it must be one of {', '.join(RunType)}.")
+    return RunType(text) if text else None
+
+
 def _list_view(core: Core, call: Call, run: Run) -> Document:
-    view = views.run_view(run, call.workspace, core.clock.now())
+    view = views.run_view(run, call.workspace, core.clock.now(), core.store.creators.of(run.id))
     if not call.flag("expand_tasks"):
         view.pop("job_clusters", None)
         return view

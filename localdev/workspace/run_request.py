@@ -7,9 +7,10 @@ The rules are those that databricks/sdk/service/jobs.py (JobsAPI.run_now) states
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
-from localdev.workspace.errors import invalid, not_supported
+from localdev.workspace.errors import invalid
 from localdev.workspace.json_fields import Document, Fields
 from localdev.workspace.model import RunRequest
 
@@ -17,6 +18,7 @@ LONGEST_TOKEN = 64  # characters
 LONGEST_PARAMETERS = 10_000  # bytes, of the field's JSON with its own name
 _MAPS = ("notebook_params", "python_named_params", "sql_params")
 _LISTS = ("python_params", "jar_params", "spark_submit_params", "dbt_commands")
+_OBJECTS = ("pipeline_params",)
 _LIMITED = ("notebook_params", "jar_params", "python_params", "spark_submit_params")
 _ASCII_ONLY = ("python_params", "spark_submit_params")
 _NOT_WITH_JOB_PARAMETERS = (
@@ -33,27 +35,32 @@ def read(body: Document) -> RunRequest:
     """Return what run-now was asked; raises ApiError for what Databricks refuses or the local workspace cannot do."""
     fields = Fields(body)
     job_id = fields.identifier("job_id")
-    if fields.has("only"):
-        raise not_supported("only")
-    overriding = _overriding(fields)
-    job_parameters = fields.text_map("job_parameters")
-    _check_together(overriding, job_parameters)
+    overriding, job_parameters = read_parameters(fields)
     return RunRequest(
         job_id=job_id,
         token=_token(fields),
         job_parameters=job_parameters,
         queue=Fields(fields.object("queue")).flag("enabled"),
         overriding=overriding,
+        only=fields.text_list("only"),
     )
 
 
-def read_repair(body: Document, job_id: int) -> RunRequest:
-    """Return the parameters of runs/repair: those that it does not give are lost, whatever run-now was given.
+def read_repair(body: Document, before: RunRequest) -> RunRequest:
+    """Return what a repaired run was asked for with: parameters that runs/repair does not give are lost.
 
     https://github.com/apache/airflow/issues/64828
     """
-    given = {name: body[name] for name in (*_MAPS, *_LISTS, "job_parameters") if name in body}
-    return read({**given, "job_id": job_id})
+    overriding, job_parameters = read_parameters(Fields(body))
+    return replace(before, overriding=overriding, job_parameters=job_parameters)
+
+
+def read_parameters(fields: Fields) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the parameters for tasks, by their fields, and those of the job; raises ApiError."""
+    overriding = _overriding(fields)
+    job_parameters = fields.text_map("job_parameters")
+    _check_together(overriding, job_parameters)
+    return overriding, job_parameters
 
 
 def _token(fields: Fields) -> str | None:
@@ -67,6 +74,7 @@ def _overriding(fields: Fields) -> dict[str, Any]:
     """Return the parameters of tasks that were given, by their fields."""
     given: dict[str, Any] = {name: fields.text_map(name) for name in _MAPS if fields.has(name)}
     given |= {name: list(fields.text_list(name)) for name in _LISTS if fields.has(name)}
+    given |= {name: fields.object(name) for name in _OBJECTS if fields.has(name)}
     for name in _LIMITED:
         if name in given:
             _check_length(name, given[name])

@@ -6,23 +6,19 @@ import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import Any
 
-from localdev.workspace import job_settings
+from localdev.workspace import grant_table, run_rows
 from localdev.workspace.database import Database, milliseconds, moment
+from localdev.workspace.identity import Principal
 from localdev.workspace.model import (
     Attempt,
-    Ending,
-    Outcome,
+    JobSettings,
     Phase,
     Repair,
     Run,
-    RunRequest,
     RunType,
     TaskOutput,
-    Trigger,
-    TriggerType,
 )
 
 _SEEN = "job_id IN (SELECT id FROM jobs WHERE NOT deleted)"
@@ -36,6 +32,8 @@ class RunFilter:
     active: bool | None = None
     start_from: int | None = None
     start_to: int | None = None
+    run_type: RunType | None = None
+    held_by: tuple[Principal, ...] | None = None  # only runs of jobs of which one of these holds a permission
 
 
 class RunTable:
@@ -45,47 +43,64 @@ class RunTable:
         self._database = database
 
     def save(self, run: Run) -> None:
-        """Add a run, or replace it with its attempts; what does not change is written once."""
+        """Add a run, or replace it; what does not change is written once."""
         self._database.change(
-            """INSERT INTO runs (id, job_id, parent_id, settings, request, created_at, phase, admitted_at, ended_at,
-               ending, outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+            """INSERT INTO runs (id, job_id, parent_id, is_loop, settings, created_at, phase, admitted_at, ended_at,
+               ending, outcome, request) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
                phase = excluded.phase, admitted_at = excluded.admitted_at, ended_at = excluded.ended_at,
                ending = excluded.ending, outcome = excluded.outcome, request = excluded.request""",
             run.id,
             run.job_id,
             run.parent_id,
+            int(run.is_loop),
             json.dumps(run.settings.document),
-            _request_text(run.request),
             milliseconds(run.created_at),
-            run.phase,
-            *_end_of(run),
+            *run_rows.changing_values(run),
         )
+
+    def save_change(self, run: Run) -> None:
+        """Replace what changes of a run that is there: cheaper than `save`, which has to write its settings down."""
+        self._database.change(
+            """UPDATE runs SET phase = ?, admitted_at = ?, ended_at = ?, ending = ?, outcome = ?, request = ?
+               WHERE id = ?""",
+            *run_rows.changing_values(run),
+            run.id,
+        )
+
+    def save_settings(self, run_id: int, settings: JobSettings) -> None:
+        """Replace the settings of a run."""
+        self._database.change("UPDATE runs SET settings = ? WHERE id = ?", json.dumps(settings.document), run_id)
 
     def save_attempts(self, run_id: int, attempts: list[Attempt]) -> None:
         """Add or replace attempts of a run."""
         for attempt in attempts:
             self._database.change(
-                """INSERT INTO attempts (id, run_id, task_key, number, first_id, phase, due_at, started_at, ended_at,
+                """INSERT INTO attempts (run_id, id, task_key, number, first_id, phase, due_at, started_at, ended_at,
                    ending, outcome, branch) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
                    phase = excluded.phase, started_at = excluded.started_at, ended_at = excluded.ended_at,
                    ending = excluded.ending, outcome = excluded.outcome, branch = excluded.branch""",
-                attempt.id,
                 run_id,
-                attempt.task_key,
-                attempt.number,
-                attempt.first_id,
-                attempt.phase,
-                _maybe_milliseconds(attempt.due_at),
-                _maybe_milliseconds(attempt.started_at),
-                _maybe_milliseconds(attempt.ended_at),
-                attempt.ending,
-                _outcome_text(attempt.outcome),
-                attempt.branch,
+                *run_rows.attempt_values(attempt),
             )
 
     def get(self, run_id: int) -> Run | None:
         """Return a run, None when it does not exist."""
         row = self._database.row("SELECT * FROM runs WHERE id = ?", run_id)
+        return None if row is None else self._run(row)
+
+    def of_attempt(self, attempt_id: int) -> Run | None:
+        """Return the run that an attempt belongs to."""
+        row = self._database.row("SELECT * FROM runs WHERE id = (SELECT run_id FROM attempts WHERE id = ?)", attempt_id)
+        return None if row is None else self._run(row)
+
+    def id_of_attempt(self, attempt_id: int) -> int | None:
+        """Return the id of the run that an attempt belongs to."""
+        row = self._database.row("SELECT run_id FROM attempts WHERE id = ?", attempt_id)
+        return None if row is None else int(row["run_id"])
+
+    def child_of(self, attempt_id: int) -> Run | None:
+        """Return the run that runs for an attempt, the newest if there are several."""
+        row = self._database.row("SELECT * FROM runs WHERE parent_id = ? ORDER BY id DESC LIMIT 1", attempt_id)
         return None if row is None else self._run(row)
 
     def get_seen(self, run_id: int) -> Run | None:
@@ -98,17 +113,22 @@ class RunTable:
         return None if row is None else self._run(row)
 
     def page(self, wanted: RunFilter, before: tuple[int, int], limit: int) -> list[Run]:
-        """Return up to `limit` runs older than (created_at, id) `before`, newest first."""
-        conditions = [_SEEN, "(created_at, id) < (?, ?)"]
+        """Return up to `limit` runs older than (created_at, id) `before`, newest first, without runs of iterations."""
+        conditions = [_SEEN, "is_loop = 0", "(created_at, id) < (?, ?)"]
         values: list[object] = [*before]
         for condition, value in (
             ("job_id = ?", wanted.job_id),
             ("created_at >= ?", wanted.start_from),
             ("created_at <= ?", wanted.start_to),
+            ("json_extract(request, '$.run_type') = ?", wanted.run_type),
         ):
             if value is not None:
                 conditions.append(condition)
                 values.append(value)
+        if wanted.held_by is not None:
+            held, names = grant_table.held_by(wanted.held_by)
+            conditions.append(f"job_id IN ({held})")
+            values += names
         if wanted.active is not None:
             conditions.append("phase <> 'ENDED'" if wanted.active else "phase = 'ENDED'")
         rows = self._database.rows(
@@ -118,9 +138,16 @@ class RunTable:
         )
         return [self._run(row) for row in rows]
 
-    def delete(self, run_id: int) -> None:
-        """Delete a run with its attempts and outputs; its token stays."""
-        self._database.change("DELETE FROM runs WHERE id = ?", run_id)
+    def delete(self, run_id: int) -> list[int]:
+        """Delete a run with its attempts, their iterations and outputs; return the attempts' ids. Its token stays."""
+        loops = "SELECT id FROM runs WHERE is_loop AND parent_id IN (SELECT id FROM attempts WHERE run_id = ?)"
+        attempts = self._database.rows(
+            f"SELECT id FROM attempts WHERE run_id = ? OR run_id IN ({loops})",  # noqa: S608 - constants of ours
+            run_id,
+            run_id,
+        )
+        self._database.change(f"DELETE FROM runs WHERE id = ? OR id IN ({loops})", run_id, run_id)  # noqa: S608 - constants of ours
+        return [row["id"] for row in attempts]
 
     def active_ids(self, job_id: int | None = None) -> list[int]:
         """Return the ids of the runs, of one job or of all, that have not ended, oldest first."""
@@ -132,14 +159,18 @@ class RunTable:
     def admitted_count(self, job_id: int) -> int:
         """Return how many of the job's max_concurrent_runs are taken."""
         row = self._database.row(
-            "SELECT count(*) AS n FROM runs WHERE job_id = ? AND phase <> 'ENDED' AND phase <> 'QUEUED'", job_id
+            """SELECT count(*) AS n FROM runs
+               WHERE job_id = ? AND is_loop = 0 AND phase <> 'ENDED' AND phase <> 'QUEUED'""",
+            job_id,
         )
         return int(row["n"]) if row else 0
 
     def first_queued(self, job_id: int) -> Run | None:
         """Return the run of the job that has waited longest in the queue."""
         row = self._database.row(
-            "SELECT * FROM runs WHERE job_id = ? AND phase <> 'ENDED' AND phase = 'QUEUED' ORDER BY id LIMIT 1", job_id
+            """SELECT * FROM runs WHERE job_id = ? AND is_loop = 0 AND phase <> 'ENDED' AND phase = 'QUEUED'
+               ORDER BY id LIMIT 1""",
+            job_id,
         )
         return None if row is None else self._run(row)
 
@@ -165,8 +196,14 @@ class RunTable:
 
     def task_values(self, run: Run) -> dict[str, Mapping[str, Any]]:
         """Return what the newest attempts at a run's tasks have set with dbutils.jobs.taskValues, by task key."""
-        found = {key: self.output(attempt.id).values for key, attempt in run.latest_attempts().items()}
-        return {key: values for key, values in found.items() if values}
+        rows = self._database.rows(
+            """SELECT attempt_id, json_extract(document, '$.values') AS found FROM outputs
+               WHERE attempt_id IN (SELECT id FROM attempts WHERE run_id = ?) AND found <> '{}'""",
+            run.id,
+        )
+        found = {row["attempt_id"]: json.loads(row["found"]) for row in rows}
+        latest = run.latest_attempts().items()
+        return {key: found[attempt.id] for key, attempt in latest if attempt.id in found}
 
     def add_repair(self, run_id: int, repair: Repair) -> None:
         """Remember a repair of a run."""
@@ -195,75 +232,8 @@ class RunTable:
         return None if row is None else int(row["run_id"])
 
     def _run(self, row: sqlite3.Row) -> Run:
-        attempts = self._database.rows("SELECT * FROM attempts WHERE run_id = ? ORDER BY id", row["id"])
-        return Run(
-            id=row["id"],
-            job_id=row["job_id"],
-            settings=job_settings.read_text(row["settings"]),
-            request=_request(json.loads(row["request"])),
-            phase=Phase(row["phase"]),
-            created_at=moment(row["created_at"]),
-            admitted_at=_maybe_moment(row["admitted_at"]),
-            parent_id=row["parent_id"],
-            attempts=tuple(_attempt(each) for each in attempts),
-            **_read_end(row),
+        attempts = self._database.rows(
+            f"SELECT {', '.join(run_rows.ATTEMPT_COLUMNS)} FROM attempts WHERE run_id = ? ORDER BY id",  # noqa: S608 - constants of ours
+            row["id"],
         )
-
-
-def _attempt(row: sqlite3.Row) -> Attempt:
-    return Attempt(
-        id=row["id"],
-        task_key=row["task_key"],
-        number=row["number"],
-        first_id=row["first_id"],
-        phase=Phase(row["phase"]),
-        due_at=_maybe_moment(row["due_at"]),
-        started_at=_maybe_moment(row["started_at"]),
-        branch=row["branch"],
-        **_read_end(row),
-    )
-
-
-def _end_of(run: Run) -> tuple[object, ...]:
-    return (
-        _maybe_milliseconds(run.admitted_at),
-        _maybe_milliseconds(run.ended_at),
-        run.ending,
-        _outcome_text(run.outcome),
-    )
-
-
-def _read_end(row: sqlite3.Row) -> dict[str, Any]:
-    return {
-        "ended_at": _maybe_moment(row["ended_at"]),
-        "ending": None if row["ending"] is None else Ending(row["ending"]),
-        "outcome": None if row["outcome"] is None else Outcome(**json.loads(row["outcome"])),
-    }
-
-
-def _request_text(request: RunRequest) -> str:
-    document = asdict(request)
-    document["trigger"]["time"] = _maybe_milliseconds(request.trigger.time)
-    return json.dumps(document)
-
-
-def _request(document: dict[str, Any]) -> RunRequest:
-    trigger = document.pop("trigger")
-    return RunRequest(
-        **{**document, "only": tuple(document["only"]), "run_type": RunType(document["run_type"])},
-        trigger=Trigger(
-            type=TriggerType(trigger["type"]), time=_maybe_moment(trigger["time"]), location=trigger["location"]
-        ),
-    )
-
-
-def _outcome_text(outcome: Outcome | None) -> str | None:
-    return None if outcome is None else json.dumps(asdict(outcome))
-
-
-def _maybe_milliseconds(moment: datetime | None) -> int | None:
-    return None if moment is None else milliseconds(moment)
-
-
-def _maybe_moment(milliseconds: int | None) -> datetime | None:
-    return None if milliseconds is None else moment(milliseconds)
+        return run_rows.run_of(row, attempts)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from localdev.workspace.model import Outcome, TaskKind, TaskOutput, Work
+from localdev.workspace.model import Library, Outcome, TaskKind, TaskOutput, Work
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,6 +19,7 @@ class Launch:
     task_key: str
     work: Work  # with its parameters as they are in this run
     values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # task values so far, by task key and key
+    libraries: tuple[Library, ...] = ()
 
     @property
     def kind(self) -> TaskKind:

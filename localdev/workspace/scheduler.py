@@ -4,6 +4,7 @@ Everything is decided by `lifecycle` and written down before it is done, so a cr
 
 | killed after | left behind | on the next start |
 |---|---|---|
+| a task's own run was made | that run, and the task as running | it waits for that run again |
 | run-now was committed | a pending or queued run | it goes on |
 | an attempt was marked as running | perhaps a process, which ends with the server | see `TaskRunner.recover` |
 | the task's process reported its result | that report | the result counts |
@@ -20,15 +21,18 @@ import logging
 import sqlite3
 from collections.abc import Coroutine
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from localdev.workspace import lifecycle, outcomes
-from localdev.workspace.launching import launch_of
-from localdev.workspace.model import Phase, Run
+from localdev.workspace import lifecycle, outcomes, server_tasks
+from localdev.workspace.agenda import Agenda
+from localdev.workspace.launching import Place, facts_for, launch_of
+from localdev.workspace.model import Phase, Run, TaskOutput
 from localdev.workspace.runner import Execution, Launch, TaskResult, TaskRunner
 from localdev.workspace.store import Store
 from shared.clock import Clock
+from shared.errors import LandfallError
 from shared.logs import fact
 
 PAUSE_AFTER_FAULT = timedelta(seconds=1)
@@ -39,13 +43,16 @@ logger = logging.getLogger("landfall")
 class Scheduler:
     """One loop that looks at the runs something happened to, and one asyncio task per task that runs."""
 
-    def __init__(self, store: Store, runner: TaskRunner, clock: Clock, *, running_tasks: int) -> None:
+    def __init__(
+        self, store: Store, runner: TaskRunner, clock: Clock, *, running_tasks: int, place: Place | None = None
+    ) -> None:
+        self.place = place or Place()
         self._store = store
         self._runner = runner
         self._clock = clock
         self._running_tasks = running_tasks
         self._changed: set[int] = set()  # ids of runs to look at
-        self._due: dict[int, datetime] = {}  # when to look at a run although nothing happened to it
+        self._agenda = Agenda()  # when to look at a run although nothing happened to it
         self._woken = asyncio.Event()
         self._executions: dict[int, Execution | None] = {}  # by attempt id; None while it is being started
         self._helpers: set[asyncio.Task[None]] = set()
@@ -69,6 +76,11 @@ class Scheduler:
                 execution.end()
         await asyncio.gather(*self._helpers, return_exceptions=True)
 
+    def reached_at(self, url: str) -> None:
+        """Note where clients reach the workspace: tasks may ask for it."""
+        if self.place.workspace_url != url:
+            self.place = replace(self.place, workspace_url=url)
+
     def notice(self, run_id: int) -> None:
         """Have a run looked at, because something happened to it."""
         self._changed.add(run_id)
@@ -77,6 +89,9 @@ class Scheduler:
     def _recover(self) -> None:
         for phase in (Phase.RUNNING, Phase.TERMINATING):
             for run_id, attempt_id in self._store.runs.attempts_in(phase):
+                run = self._store.runs.get(run_id)
+                if run is not None and server_tasks.is_done_here(run, run.attempt(attempt_id)):
+                    continue
                 result = self._runner.recover(attempt_id) or TaskResult(outcome=outcomes.LOST, by_itself=False)
                 fact("workspace.task_recovered", run=run_id, task_run=attempt_id, code=result.outcome.code)
                 self._record(run_id, attempt_id, result)
@@ -95,27 +110,35 @@ class Scheduler:
                 await self._until_something_happens()
 
     def _advance_all(self) -> None:
+        """Look at every run once; what that changes is looked at in the next turn, when others had theirs."""
         now = self._clock.now()
-        self._changed.update(run_id for run_id, due in self._due.items() if due <= now)
-        while self._changed:
-            run_id = self._changed.pop()
+        changed, self._changed = self._changed | self._agenda.due(now), set()
+        for run_id in sorted(changed):
             try:
                 self._advance(run_id, now)
             except Exception:  # a full disk, say: it must not stop the other runs, nor this one for ever
                 logger.exception("workspace.run_not_advanced")
-                self._due[run_id] = now + PAUSE_AFTER_FAULT
+                self._agenda.plan(run_id, now + PAUSE_AFTER_FAULT)
 
     def _advance(self, run_id: int, now: datetime) -> None:
         with self._store.transaction():
             before = self._store.runs.get(run_id)
             if before is None:
-                self._due.pop(run_id, None)
+                self._agenda.plan(run_id, None)
                 return
             run = lifecycle.advanced(before, now, self._store.new_id)
+            progress = server_tasks.progressed(self._store, self.place, run, now)
+            run = progress.run
             if run != before:
                 self._store.save_run(run, before)
-            admitted = self._admit(run.job_id, now)
-        self._changed.update(admitted)
+            for attempt_id, output in progress.outputs.items():
+                self._store.runs.save_output(attempt_id, output)
+            # Only the end of a run frees a slot, and a run in the queue may have come after that.
+            freed = run.phase in {Phase.QUEUED, Phase.ENDED} and not run.is_loop
+            touched = progress.touched.union(self._admit(run.job_id, now) if freed else ())
+        for each in touched:
+            self.notice(each)
+        self._tell_parent(run)
         self._plan(run)
         self._end_told(run)
 
@@ -130,11 +153,14 @@ class Scheduler:
         return admitted
 
     def _plan(self, run: Run) -> None:
-        due = lifecycle.next_due(run)
-        if due is None:
-            self._due.pop(run.id, None)
-        else:
-            self._due[run.id] = due
+        self._agenda.plan(run.id, lifecycle.next_due(run))
+
+    def _tell_parent(self, run: Run) -> None:
+        """Have the run looked at whose task waits for this one."""
+        if run.parent_id is not None and not run.is_active:
+            parent = self._store.runs.id_of_attempt(run.parent_id)
+            if parent is not None:
+                self.notice(parent)
 
     def _end_told(self, run: Run) -> None:
         for attempt in run.attempts:
@@ -145,16 +171,31 @@ class Scheduler:
     def _start_pending(self) -> None:
         free = self._running_tasks - len(self._executions)
         for run_id, attempt_id in self._store.runs.attempts_in(Phase.PENDING, max(0, free)):
-            with self._store.transaction():
-                before = self._store.runs.get(run_id)
-                if before is None:
-                    continue
-                run = lifecycle.started(before, attempt_id, self._clock.now())
-                self._store.save_run(run, before)
-            self._plan(run)
-            self._executions[attempt_id] = None
-            values = self._store.runs.task_values(run)
-            self._help(self._execute(run_id, launch_of(run, run.attempt(attempt_id), values)))
+            launch = self._started(run_id, attempt_id)
+            if launch is not None:
+                self._executions[attempt_id] = None
+                self._help(self._execute(run_id, launch))
+
+    def _started(self, run_id: int, attempt_id: int) -> Launch | None:
+        """Note an attempt as running and return how to start it, None when it cannot be started as it is."""
+        now = self._clock.now()
+        with self._store.transaction():
+            before = self._store.runs.get(run_id)
+            if before is None or server_tasks.is_done_here(before, before.attempt(attempt_id)):
+                return None
+            run = lifecycle.started(before, attempt_id, now)
+            attempt = run.attempt(attempt_id)
+            launch = None
+            try:
+                launch = launch_of(run, attempt, facts_for(self._store, self.place, run, attempt))
+            except (LandfallError, ValueError) as error:
+                outcome = server_tasks.misconfigured(error)
+                run = lifecycle.ended(run, attempt_id, outcome, now)
+                self._store.runs.save_output(attempt_id, TaskOutput(error=outcome.message))
+                self.notice(run_id)
+            self._store.save_run(run, before)
+        self._plan(run)
+        return launch
 
     async def _execute(self, run_id: int, launch: Launch) -> None:
         result = await self._result(run_id, launch)
@@ -192,8 +233,8 @@ class Scheduler:
 
     async def _until_something_happens(self) -> None:
         waits: list[asyncio.Task[Any]] = [asyncio.create_task(self._woken.wait())]
-        if self._due:
-            seconds = (min(self._due.values()) - self._clock.now()).total_seconds()
+        if (due := self._agenda.first()) is not None:
+            seconds = (due - self._clock.now()).total_seconds()
             waits.append(asyncio.create_task(self._clock.sleep(max(0.0, seconds))))
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

@@ -7,9 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from localdev.workspace.database import Database
+from localdev.workspace.grant_table import CreatorTable, GrantTable
 from localdev.workspace.job_table import JobTable
 from localdev.workspace.model import Run
+from localdev.workspace.notifications.destination_table import DestinationTable
+from localdev.workspace.notifications.outbox import Outbox
+from localdev.workspace.run_history import RunHistory
 from localdev.workspace.run_table import RunTable
+from localdev.workspace.triggers.trigger_table import TriggerTable
 
 Listener = Callable[[Run | None, Run], None]  # what a run was, None for a new one, and what it is
 
@@ -23,6 +28,12 @@ class Store:
         self._database = Database.open(folder / FILE_NAME)
         self.jobs = JobTable(self._database)
         self.runs = RunTable(self._database)
+        self.destinations = DestinationTable(self._database)
+        self.outbox = Outbox(self._database)
+        self.history = RunHistory(self._database)
+        self.grants = GrantTable(self._database)
+        self.creators = CreatorTable(self._database)
+        self.triggers = TriggerTable(self._database)
         self._listeners: list[Listener] = []
 
     def close(self) -> None:
@@ -31,7 +42,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Make all changes inside happen wholly or not at all, whenever the process dies."""
+        """Make all changes inside happen wholly or not at all, whenever the process dies; may be nested."""
         with self._database.transaction():
             yield
 
@@ -42,7 +53,10 @@ class Store:
     def save_run(self, run: Run, before: Run | None = None) -> None:
         """Save what differs between a run and what it was `before`."""
         known = {} if before is None else {attempt.id: attempt for attempt in before.attempts}
-        self.runs.save(run)
+        if before is None:
+            self.runs.save(run)
+        elif run.evolve(attempts=()) != before.evolve(attempts=()):
+            self.runs.save_change(run)
         self.runs.save_attempts(run.id, [attempt for attempt in run.attempts if known.get(attempt.id) != attempt])
         for listener in self._listeners:
             listener(before, run)

@@ -31,9 +31,10 @@ def read(folder: Path) -> TaskResult | None:
         report = json.loads(report_file(folder).read_bytes())
     except (OSError, ValueError):
         return None
-    return TaskResult(
-        outcome=outcomes.SUCCEEDED if report["succeeded"] else outcomes.FAILED, output=_output(report, folder)
-    )
+    output = _output(report, folder)
+    if report["succeeded"]:
+        return TaskResult(outcome=outcomes.SUCCEEDED, output=output)
+    return TaskResult(outcome=outcomes.failed(report.get("code"), report["error"]), output=output)
 
 
 def of_crash(folder: Path, code: int) -> TaskResult:
@@ -46,13 +47,15 @@ def of_crash(folder: Path, code: int) -> TaskResult:
     else:
         words = f"The process of the task ended with exit code {code} before the task was finished"
     logs, truncated = _logs(folder)
-    output = TaskOutput(error=words, error_trace=logs or None, logs=logs, logs_truncated=truncated)
+    output = TaskOutput(
+        error=words, error_trace=logs or None, logs=logs, logs_truncated=truncated, values=_values_of_crash(folder)
+    )
     return TaskResult(outcome=outcomes.crashed(words) if code < 0 else outcomes.FAILED, output=output, by_itself=False)
 
 
 def _output(report: dict[str, Any], folder: Path) -> TaskOutput:
     result, result_truncated = _first(report["result"])
-    logs, logs_truncated = _logs(folder) if report["kind"] == TaskKind.PYTHON else (None, False)
+    logs, logs_truncated = (None, False) if report["kind"] == TaskKind.NOTEBOOK else _logs(folder)
     return TaskOutput(
         result=result,
         result_truncated=result_truncated,
@@ -60,7 +63,18 @@ def _output(report: dict[str, Any], folder: Path) -> TaskOutput:
         error_trace=report["error_trace"],
         logs=logs,
         logs_truncated=logs_truncated,
+        fields=report["fields"],
+        values=report["values"],
     )
+
+
+def _values_of_crash(folder: Path) -> dict[str, Any]:
+    """Return the task values that a process had set before it ended: they count from the moment they are set."""
+    try:
+        values: dict[str, Any] = json.loads((folder / "values.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return values
 
 
 def _first(text: str | None) -> tuple[str | None, bool]:

@@ -9,6 +9,8 @@ from datetime import timedelta
 from localdev.workspace.errors import invalid, not_supported
 from localdev.workspace.json_fields import Document, Fields
 from localdev.workspace.model import Dependency, RunIf, TaskKind, TaskSettings
+from localdev.workspace.notifications import settings as notification_settings
+from localdev.workspace.tasks import for_each, libraries
 from localdev.workspace.tasks.registry import READERS
 
 LONGEST_TIMEOUT = 10 * 365 * 86400  # seconds
@@ -26,19 +28,24 @@ def read(document: Document, clusters: AbstractSet[str]) -> TaskSettings:
     cluster = fields.text("job_cluster_key")
     if cluster and cluster not in clusters:
         raise invalid(f"{where}: job_cluster_key {cluster!r} is not among the job's job_clusters.")
-    if fields.flag("disabled"):
-        raise not_supported(f"{where}: disabled")
+    work = READERS[kind](Fields(fields.object(kind)), where)
+    if kind is TaskKind.FOR_EACH:
+        read(
+            for_each.nested_task(Fields(fields.object(kind))), clusters
+        )  # what is wrong with the nested task is said now, and not when it runs
     return TaskSettings(
         key=key,
-        work=READERS[kind](Fields(fields.object(kind)), where),
+        work=work,
         depends_on=tuple(_dependency(Fields(each), where) for each in fields.objects("depends_on")),
         run_if=_run_if(fields, where),
-        is_disabled=False,
+        is_disabled=fields.flag("disabled") or False,
         timeout=seconds(fields),
         max_retries=fields.whole_number("max_retries", 0, least=-1),
         retry_interval=timedelta(milliseconds=fields.whole_number("min_retry_interval_millis", 0)),
         retry_on_timeout=fields.flag("retry_on_timeout") or False,
+        libraries=libraries.read(fields, where),
         document=document,
+        notifications=notification_settings.read(fields),
     )
 
 
@@ -59,15 +66,14 @@ def _kind(document: Document, where: str) -> TaskKind:
 
 
 def _dependency(fields: Fields, where: str) -> Dependency:
-    if fields.has("outcome"):
-        raise not_supported(f"{where}: depends_on.outcome")
-    return Dependency(key=fields.required_text("task_key", where))
+    outcome = fields.text("outcome") or None
+    if outcome not in {None, "true", "false"}:
+        raise invalid(f'{where}: depends_on.outcome is {outcome!r}; it must be "true" or "false".')
+    return Dependency(key=fields.required_text("task_key", where), outcome=outcome)
 
 
 def _run_if(fields: Fields, where: str) -> RunIf:
     run_if = fields.text("run_if", RunIf.ALL_SUCCESS)
     if run_if not in list(RunIf):
         raise invalid(f"{where}: run_if is {run_if!r}; it must be one of {', '.join(sorted(RunIf))}.")
-    if run_if != RunIf.ALL_SUCCESS:
-        raise not_supported(f"{where}: run_if {run_if}")
     return RunIf(run_if)

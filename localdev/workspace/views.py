@@ -6,8 +6,10 @@ https://docs.databricks.com/api/workspace/jobs/getrun. Empty arrays are left out
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from localdev.workspace.database import milliseconds
 from localdev.workspace.json_fields import Document
@@ -26,8 +28,12 @@ class Workspace:
     base_url: str  # no trailing slash
     organisation: int
 
+    def page_of_run(self, job_id: int, run_id: int) -> str:
+        """Return the address of the page of a run or a task run, in one of the forms that Databricks' pages have."""
+        return f"{self.base_url}/jobs/{job_id}/runs/{run_id}?o={self.organisation}"
 
-def job_view(job: Job, *, expanded: bool) -> Document:
+
+def job_view(job: Job, *, expanded: bool, creator: str = CREATOR, owner: str = CREATOR) -> Document:
     """Return a job as jobs/get shows it, or as jobs/list does without its tasks."""
     settings = dict(job.settings.document)
     if not expanded:
@@ -35,14 +41,23 @@ def job_view(job: Job, *, expanded: bool) -> Document:
             settings.pop(name, None)
     return {
         "job_id": job.id,
-        "creator_user_name": CREATOR,
-        "run_as_user_name": CREATOR,
+        "creator_user_name": creator,
+        "run_as_user_name": _run_as(settings) or owner,
         "created_time": milliseconds(job.created_at),
         "settings": settings,
     }
 
 
-def run_view(run: Run, workspace: Workspace, now: datetime) -> Document:
+def trigger_state_view(job: Job) -> Document:
+    """Return the field that tells of a job's file arrival trigger; no file events stand behind it here."""
+    trigger = job.settings.document.get("trigger") or {}
+    if "file_arrival" not in trigger:
+        return {}
+    state = {"file_arrival": {"using_file_events": False}, "pause_status": trigger.get("pause_status", "UNPAUSED")}
+    return {"trigger_state": state}
+
+
+def run_view(run: Run, workspace: Workspace, now: datetime, creator: str = CREATOR) -> Document:
     """Return a run as runs/list shows it, without its tasks."""
     view: Document = {
         "job_id": run.job_id,
@@ -50,12 +65,12 @@ def run_view(run: Run, workspace: Workspace, now: datetime) -> Document:
         "job_run_id": run.id,
         "number_in_job": run.id,
         "original_attempt_run_id": run.id,
-        "creator_user_name": CREATOR,
+        "creator_user_name": creator,
         "run_name": run.settings.name,
-        "run_type": "JOB_RUN",
+        "run_type": run.request.run_type,
         "format": "MULTI_TASK",
-        "trigger": "ONE_TIME",
-        "run_page_url": f"{workspace.base_url}/?o={workspace.organisation}#job/{run.job_id}/run/{run.id}",
+        "trigger": run.request.trigger.type,
+        "run_page_url": workspace.page_of_run(run.job_id, run.id),
         "state": _state(run.phase, run.outcome, _queue_message(run)),
         "status": _status(run.phase, run.outcome, _queue_message(run)),
         "start_time": milliseconds(run.created_at),
@@ -66,6 +81,8 @@ def run_view(run: Run, workspace: Workspace, now: datetime) -> Document:
         "queue_duration": _span(run.created_at, run.admitted_at or run.ended_at or now),
         "run_duration": 0 if run.ended_at is None else _span(run.created_at, run.ended_at),
     }
+    if run.parent_id is not None:
+        view["trigger_info"] = {"run_id": run.parent_id}
     if run.request.overriding:
         view["overriding_parameters"] = dict(run.request.overriding)
     if parameters := _job_parameters(run):
@@ -87,9 +104,9 @@ def attempt_views(run: Run, workspace: Workspace, attempts: tuple[Attempt, ...])
     return [_attempt_view(run, attempt, workspace) for attempt in attempts]
 
 
-def task_run_view(run: Run, attempt: Attempt, workspace: Workspace, now: datetime) -> Document:
+def task_run_view(run: Run, attempt: Attempt, workspace: Workspace, now: datetime, creator: str = CREATOR) -> Document:
     """Return an attempt as a run of its own, as runs/get and runs/get-output show a task run."""
-    whole = run_view(run, workspace, now)
+    whole = run_view(run, workspace, now, creator)
     kept = {name: whole[name] for name in ("job_id", "creator_user_name", "run_type", "trigger", "format")}
     for name in ("overriding_parameters", "job_parameters"):
         if name in whole:
@@ -106,6 +123,7 @@ def output_view(kind: TaskKind, output: TaskOutput, metadata: Document) -> Docum
         view["notebook_output"] = result
     elif output.logs is not None:
         view |= {"logs": output.logs, "logs_truncated": output.logs_truncated}
+    view |= output.fields
     if output.error is not None:
         view["error"] = output.error
     if output.error_trace is not None:
@@ -117,11 +135,12 @@ def _attempt_view(run: Run, attempt: Attempt, workspace: Workspace) -> Document:
     document = run.settings.tasks[attempt.task_key].document
     return {
         **{name: value for name, value in document.items() if value not in ({}, [])},
+        **_condition(document, attempt),
         "run_id": attempt.id,
         "task_key": attempt.task_key,
         "attempt_number": attempt.number,
         "original_attempt_run_id": attempt.first_id,
-        "run_page_url": f"{workspace.base_url}/?o={workspace.organisation}#job/{run.job_id}/run/{attempt.id}",
+        "run_page_url": workspace.page_of_run(run.job_id, attempt.id),
         "state": _state(attempt.phase, attempt.outcome, ""),
         "status": _status(attempt.phase, attempt.outcome, ""),
         "start_time": _maybe(attempt.started_at),
@@ -130,6 +149,13 @@ def _attempt_view(run: Run, attempt: Attempt, workspace: Workspace) -> Document:
         "execution_duration": _span(attempt.started_at, attempt.ended_at),
         "cleanup_duration": 0,
     }
+
+
+def _condition(document: Mapping[str, Any], attempt: Attempt) -> Document:
+    """Return a condition with the way it went, nothing for another task or before it is known."""
+    if attempt.branch is None:
+        return {}
+    return {TaskKind.CONDITION.value: {**document[TaskKind.CONDITION], "outcome": attempt.branch}}
 
 
 def _state(phase: Phase, outcome: Outcome | None, queue_message: str) -> Document:
@@ -166,6 +192,11 @@ def _job_parameters(run: Run) -> list[Document]:
         default = defaults.get(name, "")
         parameters.append({"name": name, "default": default, "value": given.get(name, default)})
     return parameters
+
+
+def _run_as(settings: Document) -> str:
+    run_as = settings.get("run_as") or {}
+    return str(run_as.get("user_name") or run_as.get("service_principal_name") or "")
 
 
 def _maybe(moment: datetime | None) -> int:

@@ -351,3 +351,31 @@ def test_folders_mean_the_same_in_every_task() -> None:
     options = _parser().parse_args(["--data", "data", "--notebooks", "notebooks"])
 
     assert (options.data, options.notebooks) == (Path.cwd() / "data", Path.cwd() / "notebooks")
+
+
+def test_users_and_clients_come_from_files(tmp_path: Path) -> None:
+    """Each has a name, and a file for the secret; the file's name may hold what it likes."""
+    (tmp_path / "ada=1.token").write_text("dapi-ada\n")
+    (tmp_path / "client").write_text("dose-secret\n")
+    options = ["--user", f"ada@example.com={tmp_path / 'ada=1.token'}", "--client", f"app-id={tmp_path / 'client'}"]
+    with server(tmp_path, *options) as running:
+        url = str(running.client.base_url)
+        me = httpx.get(f"{url}/api/2.0/preview/scim/v2/Me", headers=sign_in("dapi-ada")).json()
+        form = {"grant_type": "client_credentials", "scope": "all-apis"}
+        token = httpx.post(f"{url}/oidc/v1/token", data=form, auth=("app-id", "dose-secret"))
+
+    assert me["userName"] == "ada@example.com"
+    assert token.status_code == 200
+
+
+@pytest.mark.parametrize("option", ["--user", "--client"])
+@pytest.mark.parametrize("value", ["ada", "=file", "ada=", "ada=/nonexistent/file"])
+def test_users_without_a_secret_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, value: str
+) -> None:
+    """The message names the option and how it is written, or the file that cannot be read."""
+    code = main(arguments(tmp_path, option, value))
+
+    said = capsys.readouterr().err
+    assert code == 1
+    assert f"Write {option} NAME=FILE." in said or "The token file /nonexistent/file cannot be read." in said

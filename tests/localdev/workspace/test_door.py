@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from localdev.workspace.door import ENDPOINTS, NOT_HERE_YET
+from localdev.workspace.api_table import ENDPOINTS
 from localdev.workspace.scripted_runner import ScriptedRunner
 from tests.localdev.workspace.kit import TOKEN, Workspace, job, open_workspace, sign_in, workspace_settings
 
@@ -78,15 +78,6 @@ async def test_unknown_endpoints_have_their_own_404(scripted: Workspace, method:
     assert answer.json()["message"] == f"No API found for '{method} /{path}'"
 
 
-@pytest.mark.parametrize(("method", "path"), sorted(NOT_HERE_YET))
-async def test_missing_endpoints_say_so(scripted: Workspace, method: str, path: str) -> None:
-    """What Databricks has and we have not is a clear 501."""
-    answer = await scripted.client.request(method, f"/api/2.2/{path}")
-
-    assert (answer.status_code, answer.json()["error_code"]) == (501, "NOT_IMPLEMENTED")
-    assert "not supported by the local workspace" in answer.json()["message"]
-
-
 @pytest.mark.parametrize(
     "body",
     [b"{", b"[]", b'"x"', b'{"job_id": NaN}', b"\xff", b'{"job_id": "\\ud800"}', b"[" * 100_000, b'{"job_id": 1e999}'],
@@ -135,3 +126,15 @@ async def test_fault_requests_are_off_by_default(served: Workspace) -> None:
     answer = await served.client.post("/__workspace/faults", json={"pattern": "*"}, headers=sign_in(TOKEN))
 
     assert answer.status_code == 404
+
+
+async def test_oldest_version_is_still_answered(scripted: Workspace) -> None:
+    """API 2.0 has the same endpoints, with the defaults and the paging of 2.1."""
+    job_id = await scripted.create(version="2.0")
+    run = await scripted.post("run-now", {"job_id": job_id}, version="2.0")
+
+    view = (await scripted.get("get", job_id=job_id, version="2.0")).json()
+    runs = (await scripted.get("runs/list", version="2.0")).json()
+
+    assert "queue" not in view["settings"]
+    assert ([each["run_id"] for each in runs["runs"]], runs["has_more"]) == ([run.json()["run_id"]], False)

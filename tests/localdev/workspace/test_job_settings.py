@@ -101,15 +101,7 @@ def test_tasks_come_after_what_they_depend_on() -> None:
 @pytest.mark.parametrize(
     "kind",
     [
-        "sql_task",
-        "dbt_task",
-        "python_wheel_task",
-        "spark_jar_task",
         "spark_submit_task",
-        "pipeline_task",
-        "condition_task",
-        "for_each_task",
-        "run_job_task",
         "clean_rooms_notebook_task",
     ],
 )
@@ -124,10 +116,7 @@ def test_other_task_types_are_refused_by_name(kind: str) -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        pytest.param(job(task("x", run_if="ALL_DONE")), "run_if ALL_DONE is not supported", id="run_if"),
-        pytest.param(job(task("x", disabled=True)), "disabled is not supported", id="disabled"),
         pytest.param(job(git_source={"git_url": "u"}), "git_source is not supported", id="git"),
-        pytest.param(job(continuous={}), "continuous is not supported", id="continuous"),
         pytest.param(
             job({"task_key": "x", "notebook_task": {"notebook_path": "/x", "source": "GIT"}}),
             "source GIT is not supported",

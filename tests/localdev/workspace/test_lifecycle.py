@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localdev.workspace import lifecycle, outcomes
-from localdev.workspace.model import Attempt, Ending, JobSettings, Outcome, Phase, Run, RunRequest
+from localdev.workspace import lifecycle, outcomes, run_if
+from localdev.workspace.model import Attempt, Ending, JobSettings, Outcome, Phase, Run, RunIf, RunRequest
 from tests.localdev.workspace.kit import START, settings_of, task
+from tests.localdev.workspace.test_run_if import documented
 
 SECOND = timedelta(seconds=1)
 
@@ -252,6 +253,70 @@ def test_cancelled_task_cancels_what_follows() -> None:
     assert ended.outcome == outcomes.CANCELLED
 
 
+def test_handled_failure_is_a_success_with_failures() -> None:
+    """The leaves decide: a failure that a later task has dealt with does not fail the run."""
+    run = new_run(settings_of(task("a"), task("b", "a", run_if="AT_LEAST_ONE_FAILED")))
+    ended = after(after(run, "a", outcomes.FAILED), "b", outcomes.SUCCEEDED)
+
+    assert ended.outcome == outcomes.SUCCEEDED_WITH_FAILURES
+    assert lifecycle.repaired(ended, ended.request, START, ids(50)).attempts[-1].task_key == "a"
+
+
+def test_task_for_failures_is_excluded_without_any() -> None:
+    """And what depends on it alone, whatever its own condition; the run has succeeded all the same."""
+    run = new_run(settings_of(task("a"), task("b", "a", run_if="ALL_FAILED"), task("c", "b", run_if="ALL_DONE")))
+    ended = after(run, "a", outcomes.SUCCEEDED)
+
+    assert phases(ended) == {"a": "SUCCESS", "b": "EXCLUDED", "c": "EXCLUDED"}
+    assert ended.outcome == outcomes.SUCCEEDED
+
+
+def test_task_that_cleans_up_runs_after_a_cancelled_one() -> None:
+    """https://docs.databricks.com/aws/en/jobs/run-if: tasks that handle failures run after cancellations."""
+    run = new_run(settings_of(task("a"), task("b", "a"), task("c", "a", run_if="AT_LEAST_ONE_FAILED")))
+    run = lifecycle.attempt_told_to_end(run, latest(run).id, Ending.CANCELLED)
+
+    assert phases(lifecycle.advanced(run, START, ids(50))) == {
+        "a": "CANCELED",
+        "b": "UPSTREAM_CANCELED",
+        "c": "PENDING",
+    }
+
+
+def test_condition_opens_one_way_only() -> None:
+    """The other way is excluded with all that follows it, and where both meet again the job goes on."""
+    tasks = [
+        {"task_key": "if", "condition_task": {"op": "EQUAL_TO", "left": "1", "right": "1"}},
+        {**task("yes"), "depends_on": [{"task_key": "if", "outcome": "true"}]},
+        {**task("no"), "depends_on": [{"task_key": "if", "outcome": "false"}]},
+        task("after", "no"),
+        task("both", "yes", "after", run_if="NONE_FAILED"),
+    ]
+    run = new_run(settings_of(*tasks))
+    run = lifecycle.started(run, latest(run, "if").id, START)
+    run = lifecycle.ended(run, latest(run, "if").id, outcomes.SUCCEEDED, START, "true")
+    run = lifecycle.advanced(run, START, ids(50))
+
+    assert phases(run) == {"if": "SUCCESS", "yes": "PENDING", "no": "EXCLUDED", "after": "EXCLUDED", "both": "BLOCKED"}
+    assert phases(after(run, "yes", outcomes.SUCCEEDED))["both"] == "PENDING"
+
+
+def test_disabled_tasks_take_others_with_them() -> None:
+    """What cannot run without them is disabled at once; a run of nothing else has not run."""
+    run = new_run(settings_of(task("a", disabled=True), task("b", "a"), task("c", "a", "b", run_if="ALL_DONE")))
+    nothing = new_run(settings_of(task("a", disabled=True)))
+
+    assert phases(run) == {"a": "DISABLED", "b": "DISABLED", "c": "PENDING"}
+    assert (nothing.phase, nothing.outcome) == (Phase.ENDED, outcomes.DISABLED)
+
+
+def test_configuration_is_not_retried() -> None:
+    """Trying the same again would not help."""
+    run = after(new_run(settings_of(task("a", max_retries=-1))), "a", outcomes.misconfigured("No."))
+
+    assert run.phase is Phase.ENDED
+
+
 def test_ended_run_stays_as_it_is() -> None:
     """Neither a cancellation nor time changes what has ended."""
     run = after(new_run(settings_of(task("a"))), "a", outcomes.SUCCEEDED)
@@ -271,7 +336,12 @@ def graphs(draw: st.DrawFn) -> JobSettings:
     tasks = []
     for number in range(draw(st.integers(1, 6))):
         upstream = draw(st.lists(st.sampled_from([f"t{n}" for n in range(number)]), unique=True)) if number else []
-        more = {"max_retries": draw(st.integers(0, 2)), "timeout_seconds": draw(st.sampled_from([0, 3]))}
+        more = {
+            "max_retries": draw(st.integers(0, 2)),
+            "timeout_seconds": draw(st.sampled_from([0, 3])),
+            "run_if": draw(st.sampled_from(RunIf)),
+            "disabled": draw(st.integers(0, 9)) == 0,
+        }
         tasks.append(task(f"t{number}", *upstream, **more))
     return settings_of(*tasks, timeout_seconds=draw(st.sampled_from([0, 8])))
 
@@ -293,8 +363,24 @@ def test_every_history_keeps_the_rules(settings: JobSettings, data: st.DataObjec
 
     assert run.outcome is not None
     assert {attempt.phase for attempt in run.attempts} == {Phase.ENDED}
-    succeeded = all(attempt.outcome == outcomes.SUCCEEDED for attempt in run.latest_attempts().values())
-    assert run.outcome.succeeded == succeeded
+    assert run.outcome.result_state == expected_result(run)
+
+
+def expected_result(run: Run) -> str:
+    """Return what https://docs.databricks.com/aws/en/jobs/run-if says of a run: its leaves decide."""
+    results = {key: result for key, result in phases(run).items() if result not in {"SUCCESS", "EXCLUDED", "DISABLED"}}
+    if run.ending is not None and results:
+        return "CANCELED" if run.ending is Ending.CANCELLED else "TIMEDOUT"
+    upstream = {each.key for settings in run.settings.tasks.values() for each in settings.depends_on}
+    at_leaves = {result for key, result in results.items() if key not in upstream}
+    if at_leaves - {"CANCELED", "UPSTREAM_CANCELED"}:
+        assert run.outcome is not None
+        return "TIMEDOUT" if run.outcome.message.find("Run timed out") > 0 else "FAILED"
+    if at_leaves:
+        return "CANCELED"
+    if set(phases(run).values()) == {"DISABLED"}:
+        return "DISABLED"
+    return "SUCCESS_WITH_FAILURES" if results else "SUCCESS"
 
 
 def _something_happens(run: Run, now: datetime, data: st.DataObject) -> Run:
@@ -320,6 +406,9 @@ def check(run: Run) -> None:
         assert [attempt.number for attempt in attempts] == list(range(len(attempts)))
         assert all(attempt.phase is Phase.ENDED for attempt in attempts[:-1])
         if any(attempt.started_at for attempt in attempts):
-            upstream = [by_task[each.key][-1].outcome for each in settings.depends_on]
-            assert all(outcome is not None and outcome.succeeded for outcome in upstream)
+            ends = [by_task[each.key][-1].outcome for each in settings.depends_on]
+            upstream = [standing for end in ends if (standing := run_if.standing_of(end, None, None)) is not None]
+            assert len(upstream) == len(ends)
+            assert not upstream or documented(settings.run_if, upstream) is run_if.Verdict.RUN
+            assert not settings.is_disabled
         assert all((attempt.phase is Phase.ENDED) == (attempt.outcome is not None) for attempt in attempts)

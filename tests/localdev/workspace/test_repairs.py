@@ -110,15 +110,54 @@ async def test_repair_names_the_last_one(scripted: Workspace, runner: ScriptedRu
     assert await repaired(scripted, run_id, latest_repair_id=repair_id) > repair_id
 
 
-@pytest.mark.parametrize("body", [{}, {"rerun_tasks": ["main"]}, {**ALL, "rerun_tasks": ["main"]}])
-async def test_other_repairs_are_not_here_yet(scripted: Workspace, runner: ScriptedRunner, body: Any) -> None:
-    """What the local workspace cannot do it says."""
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({}, "Either rerun_tasks or rerun_all_failed_tasks needs to be provided."),
+        ({**ALL, "rerun_tasks": ["b"]}, "Only one of rerun_tasks or rerun_all_failed_tasks can be used."),
+        ({"rerun_tasks": ["x"]}, "has no task 'x'."),
+    ],
+)
+async def test_repair_of_nothing_is_refused(
+    scripted: Workspace, runner: ScriptedRunner, body: Any, message: str
+) -> None:
+    """databricks/sdk/service/jobs.py, repair_run: one way of naming the tasks, and tasks of this run."""
     run_id = await failed_run(scripted, runner)
 
     answer = await scripted.post("runs/repair", {"run_id": run_id, **body})
 
     assert answer.status_code == 400
-    assert "not supported by the local workspace" in answer.json()["message"]
+    assert answer.json()["message"].endswith(message)
+
+
+async def test_named_tasks_run_again(scripted: Workspace, runner: ScriptedRunner) -> None:
+    """rerun_tasks takes what had succeeded too, and leaves what failed as it is."""
+    run_id = await failed_run(scripted, runner)
+    body = {"run_id": run_id, "rerun_tasks": ["a"]}
+    assert (await scripted.post("runs/repair", body)).status_code == 200
+    await started(runner, 3)
+    runner.started[2].finish()
+
+    run = await scripted.ended(run_id)
+
+    assert [execution.launch.task_key for execution in runner.started] == ["a", "b", "a"]
+    assert run["state"]["result_state"] == "FAILED"
+    assert run["state"]["state_message"].startswith("Task b failed with message")
+
+
+async def test_dependent_tasks_run_again_when_asked(scripted: Workspace, runner: ScriptedRunner) -> None:
+    """rerun_dependent_tasks takes all that depend on the named ones."""
+    run_id = await failed_run(scripted, runner)
+    body = {"run_id": run_id, "rerun_tasks": ["a"], "rerun_dependent_tasks": True}
+    assert (await scripted.post("runs/repair", body)).status_code == 200
+    for number in (2, 3, 4):
+        await started(runner, number + 1)
+        runner.started[number].finish()
+
+    run = await scripted.ended(run_id)
+
+    assert [execution.launch.task_key for execution in runner.started] == ["a", "b", "a", "b", "c"]
+    assert run["state"]["result_state"] == "SUCCESS"
 
 
 async def test_succeeded_run_has_nothing_to_repair(scripted: Workspace, runner: ScriptedRunner) -> None:

@@ -47,7 +47,7 @@ async def test_run_says_what_it_is(scripted: Workspace) -> None:
     assert answer["number_in_job"] == answer["run_id"] == run["run_id"] == run["number_in_job"]
     assert (run["job_id"], run["run_name"]) == (job_id, "ETL Pipeline Daily")
     assert (run["run_type"], run["trigger"]) == ("JOB_RUN", "ONE_TIME")
-    assert run["run_page_url"] == f"{scripted.url}/?o=1234567890123456#job/{job_id}/run/{run['run_id']}"
+    assert run["run_page_url"] == f"{scripted.url}/jobs/{job_id}/runs/{run['run_id']}?o=1234567890123456"
     assert run["overriding_parameters"] == {"notebook_params": {"file_path": "é.csv"}}
 
 

@@ -121,9 +121,16 @@ def test_empty_token_is_no_token() -> None:
     assert run_request.read({"job_id": 7, "idempotency_token": ""}).token is None
 
 
-def test_part_of_a_job_is_refused() -> None:
-    """`only` is not supported locally, and is not ignored either."""
-    assert "only is not supported" in refusal(only=["a"]).message
+def test_part_of_a_job_may_be_asked_for() -> None:
+    """Which tasks there are is the job's to say: test_task_selection.py."""
+    assert run_request.read({"job_id": 7, "only": ["+a", "b"]}).only == ("+a", "b")
+
+
+def test_parameters_for_pipelines_are_an_object() -> None:
+    """Of run-now's parameters they alone are neither a list nor a map of strings."""
+    request = run_request.read({"job_id": 7, "pipeline_params": {"full_refresh": True}})
+
+    assert request.overriding == {"pipeline_params": {"full_refresh": True}}
 
 
 def test_job_id_is_needed() -> None:

@@ -193,7 +193,7 @@ async def test_task_that_cannot_start_fails_its_run(tmp_path: Path, clock: Stand
     assert "Resource temporarily unavailable" in found.outcome.message
 
 
-@pytest.mark.parametrize("where", ["save", "save_output"])
+@pytest.mark.parametrize("where", ["save_change", "save_output"])
 async def test_full_disk_delays_but_loses_nothing(
     tmp_path: Path, clock: StandingClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, where: str
 ) -> None:

@@ -9,16 +9,19 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from databricks.sdk import WorkspaceClient, errors
+from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import (
     BadRequest,
     InvalidParameterValue,
     NotFound,
     PermissionDenied,
+    ResourceAlreadyExists,
     ResourceDoesNotExist,
 )
 from databricks.sdk.service.jobs import (
+    JobAccessControlRequest,
     JobParameterDefinition,
+    JobPermissionLevel,
     JobSettings,
     NotebookTask,
     QueueDetailsCodeCode,
@@ -27,16 +30,24 @@ from databricks.sdk.service.jobs import (
     RunLifeCycleState,
     RunLifecycleStateV2State,
     RunResultState,
+    RunType,
     SparkPythonTask,
+    SubmitTask,
     Task,
     TaskDependency,
     TerminationCodeCode,
+    ViewsToExport,
+    ViewType,
 )
+from databricks.sdk.service.workspace import ExportFormat, ImportFormat, Language, ObjectType
 
 from localdev.workspace.app import create_app
 from localdev.workspace.server import running
+from shared.secret import Secret
 from tests.fakes.waiting import block_until
 from tests.localdev.workspace.kit import TOKEN, notebook, workspace_settings
+
+CLIENT, SECRET = "3b1c-application", "dose-canary"
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +75,8 @@ def host(folder: Path) -> Iterator[str]:
 
     async def serve() -> None:
         stop.append((asyncio.get_running_loop(), asyncio.Event()))
-        async with running(create_app(workspace_settings(folder))) as url:
+        settings = workspace_settings(folder, users={"ada": Secret("dapi-ada")}, clients={CLIENT: Secret(SECRET)})
+        async with running(create_app(settings)) as url:
             address.append(url)
             await stop[0][1].wait()
 
@@ -265,9 +277,150 @@ def test_errors_have_the_sdk_types(sdk: WorkspaceClient, host: str) -> None:
         sdk.jobs.run_now(job_id, idempotency_token="t" * 65)
     with pytest.raises(BadRequest, match="multiple tasks is not supported"):
         sdk.jobs.get_run_output(sdk.jobs.run_now(job_id).run_id)
-    with pytest.raises(errors.NotImplemented, match="not supported by the local workspace"):
-        sdk.jobs.cancel_all_runs(job_id=job_id)
     with pytest.raises(NotFound, match="Bad Target"):
         sdk.warehouses.get("x")
     with pytest.raises(PermissionDenied, match="Invalid access token"):
         list(WorkspaceClient(host=host, token="dapi-other").jobs.list())
+
+
+def test_update_changes_what_it_names(sdk: WorkspaceClient) -> None:
+    """The rest of a job stays, tasks are merged by their keys, and fields can be removed."""
+    job_id = create(sdk, "update", notebook_task("a", "/fails"), notebook_task("b", "/fails"))
+    sdk.jobs.update(
+        job_id,
+        new_settings=JobSettings(max_concurrent_runs=5, tasks=[notebook_task("c", "/fails")]),
+        fields_to_remove=["tasks/b", "name"],
+    )
+
+    settings = sdk.jobs.get(job_id).settings
+
+    assert settings is not None
+    assert (settings.name, settings.max_concurrent_runs) == ("Untitled", 5)
+    assert [each.task_key for each in settings.tasks or []] == ["a", "c"]
+
+
+def test_one_time_run(sdk: WorkspaceClient) -> None:
+    """Submit, wait as the SDK waits, find it by its type, and no job of it."""
+    task = SubmitTask(task_key="once", notebook_task=NotebookTask(notebook_path="/ETL/01_Ingestion"))
+
+    run = sdk.jobs.submit(run_name="one-time", tasks=[task], timeout_seconds=60).result(timeout=timedelta(seconds=30))
+
+    assert (run.run_name, run.run_type) == ("one-time", RunType.SUBMIT_RUN)
+    assert run.state is not None
+    assert run.state.result_state is RunResultState.SUCCESS
+    assert run.run_id in [each.run_id for each in sdk.jobs.list_runs(run_type=RunType.SUBMIT_RUN)]
+    assert list(sdk.jobs.list(name="one-time")) == []
+
+
+def test_all_runs_are_cancelled(sdk: WorkspaceClient) -> None:
+    """Running and queued ones of a job."""
+    job_id = create(sdk, "cancel all", notebook_task("main", "/sleeps"))
+    runs = [sdk.jobs.run_now(job_id).run_id for _ in range(3)]
+
+    sdk.jobs.cancel_all_runs(job_id=job_id)
+
+    states = [ended(sdk, run_id).state for run_id in runs]
+    assert [state and state.result_state for state in states] == [RunResultState.CANCELED] * 3
+
+
+def test_failed_run_is_repaired(sdk: WorkspaceClient, folder: Path) -> None:
+    """Once its cause is gone; the history tells of both."""
+    notebook(folder / "notebooks", "mended", "raise RuntimeError('not yet')")
+    job_id = create(sdk, "repair", notebook_task("main", "/mended"))
+    run_id = ended(sdk, sdk.jobs.run_now(job_id).run_id).run_id or 0
+    notebook(folder / "notebooks", "mended", "dbutils.notebook.exit('mended')")
+
+    run = sdk.jobs.repair_run(run_id, rerun_all_failed_tasks=True).result(timeout=timedelta(seconds=30))
+    history = sdk.jobs.get_run(run_id, include_history=True).repair_history
+
+    assert run.state is not None
+    assert run.state.result_state is RunResultState.SUCCESS
+    assert [each.type and each.type.value for each in history or []] == ["ORIGINAL", "REPAIR"]
+
+
+def test_run_is_exported_and_resolved(sdk: WorkspaceClient) -> None:
+    """The notebook as HTML, and the parameters as the task got them."""
+    task = Task(
+        task_key="ingest",
+        notebook_task=NotebookTask(notebook_path="/ETL/01_Ingestion", base_parameters={"file_path": "{{job.id}}.csv"}),
+    )
+    job_id = create(sdk, "export", task)
+    run_id = ended(sdk, sdk.jobs.run_now(job_id).run_id).run_id or 0
+
+    (attempt,) = sdk.jobs.get_run(run_id, include_resolved_values=True).tasks or []
+    (view,) = sdk.jobs.export_run(attempt.run_id or 0, views_to_export=ViewsToExport.ALL).views or []
+
+    assert attempt.resolved_values is not None
+    assert attempt.resolved_values.notebook_task is not None
+    assert attempt.resolved_values.notebook_task.base_parameters == {"file_path": f"{job_id}.csv"}
+    assert (view.name, view.type) == ("01_Ingestion", ViewType.NOTEBOOK)
+    assert f"{job_id}.csv" in (view.content or "")
+
+
+def test_permissions_are_read_and_changed(sdk: WorkspaceClient, host: str) -> None:
+    """Another user may run a job once it was granted, and is told what is missing before."""
+    ada = WorkspaceClient(host=host, token="dapi-ada")
+    job_id = create(sdk, "permissions", notebook_task("main", "/ETL/01_Ingestion"))
+    with pytest.raises(PermissionDenied, match="does not have Manage Run or Owner or Admin permissions on job"):
+        ada.jobs.run_now(job_id)
+    grant = JobAccessControlRequest(user_name="ada", permission_level=JobPermissionLevel.CAN_MANAGE_RUN)
+    sdk.jobs.update_permissions(str(job_id), access_control_list=[grant])
+
+    run_id = ada.jobs.run_now(job_id).run_id
+    acl = sdk.jobs.get_permissions(str(job_id)).access_control_list or []
+    levels = sdk.jobs.get_permission_levels(str(job_id)).permission_levels or []
+
+    assert sdk.jobs.get_run(run_id).creator_user_name == "ada"
+    assert [each.user_name or each.group_name for each in acl] == ["landfall@localhost", "ada", "admins"]
+    assert {each.permission_level for each in levels} == set(JobPermissionLevel)
+    owner = JobAccessControlRequest(user_name="ada", permission_level=JobPermissionLevel.IS_OWNER)
+    sdk.jobs.set_permissions(str(job_id), access_control_list=[owner])
+    assert sdk.jobs.get(job_id).run_as_user_name == "ada"
+
+
+def test_client_secret_signs_in(host: str, monkeypatch: pytest.MonkeyPatch, sdk: WorkspaceClient) -> None:
+    """OAuth M2M: the SDK finds the token endpoint by itself, and says who it is."""
+    monkeypatch.setenv("DATABRICKS_CONFIG_FILE", "/nonexistent")
+    machine = WorkspaceClient(host=host, client_id=CLIENT, client_secret=SECRET)
+    job_id = machine.jobs.create(name="of a machine", tasks=[notebook_task("main", "/fails")]).job_id or 0
+
+    assert machine.config.auth_type == "oauth-m2m"
+    assert machine.current_user.me().user_name == CLIENT
+    assert sdk.current_user.me().user_name == "landfall@localhost"
+    assert [each.job_id for each in machine.jobs.list()] == [job_id]
+    with pytest.raises(Exception, match="invalid_client"):
+        WorkspaceClient(host=host, client_id=CLIENT, client_secret="wrong").current_user.me()
+
+
+def test_notebooks_are_uploaded_and_run(sdk: WorkspaceClient) -> None:
+    """upload, download, list and delete, in each format, and a job that runs what was uploaded."""
+    folder = "/Users/ada@example.com/été"
+    sdk.workspace.mkdirs(folder)
+    source = b"# Databricks notebook source\ndbutils.notebook.exit('uploaded')\n"
+    sdk.workspace.upload(f"{folder}/load", source, format=ImportFormat.SOURCE, language=Language.PYTHON)
+    sdk.workspace.upload(f"{folder}/auto.py", source, format=ImportFormat.AUTO)
+    sdk.workspace.upload(f"{folder}/data.bin", bytes(range(256)), format=ImportFormat.AUTO)
+    with pytest.raises(ResourceAlreadyExists):
+        sdk.workspace.upload(f"{folder}/load", source, format=ImportFormat.SOURCE, language=Language.PYTHON)
+    sdk.workspace.upload(f"{folder}/data.bin", b"\r\nnew\r\n", format=ImportFormat.AUTO, overwrite=True)
+
+    job_id = create(sdk, "uploaded", notebook_task("main", f"/Workspace{folder}/load"))
+    (attempt,) = sdk.jobs.run_now(job_id).result(timeout=timedelta(seconds=30)).tasks or []
+    output = sdk.jobs.get_run_output(attempt.run_id or 0).notebook_output
+    found = list(sdk.workspace.list("/Users", recursive=True))
+
+    assert output is not None
+    assert output.result == "uploaded"
+    assert [(each.path, each.object_type, each.language) for each in found] == [
+        (f"{folder}/auto", ObjectType.NOTEBOOK, Language.PYTHON),
+        (f"{folder}/data.bin", ObjectType.FILE, None),
+        (f"{folder}/load", ObjectType.NOTEBOOK, Language.PYTHON),
+    ]
+    assert sdk.workspace.download(f"{folder}/load").read() == source
+    assert sdk.workspace.download(f"{folder}/data.bin", format=ExportFormat.AUTO).read() == b"\r\nnew\r\n"
+    assert sdk.workspace.get_status(folder).object_type is ObjectType.DIRECTORY
+    with pytest.raises(BadRequest, match="is not empty"):
+        sdk.workspace.delete(folder)
+    sdk.workspace.delete(folder, recursive=True)
+    with pytest.raises(ResourceDoesNotExist):
+        sdk.workspace.get_status(folder)

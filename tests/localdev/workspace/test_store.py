@@ -39,7 +39,7 @@ def test_runs_come_back_as_they_were(tmp_path: Path) -> None:
         queue=False,
         job_parameters={"é": "\0 '\""},
         overriding={"a": ["b"]},
-        only=("+main",),
+        only=("a+",),
         trigger=Trigger(type=TriggerType.PERIODIC, time=START, location="x"),
         run_type=RunType.SUBMIT,
     )
@@ -179,3 +179,22 @@ def test_pages_follow_each_other(tmp_path: Path) -> None:
 def test_times_have_milliseconds() -> None:
     """As the API has; nothing is rounded up into the future."""
     assert moment(1_795_348_800_123).microsecond == 123_000
+
+
+def test_nested_transaction_is_a_part_of_the_outer_one(tmp_path: Path) -> None:
+    """What an inner one has done goes with the outer one, and is kept with it."""
+    store = Store(tmp_path)
+    kept = a_run(store)
+
+    def fail() -> None:
+        with store.transaction():
+            a_run(store)
+            raise RuntimeError("after the inner one")
+
+    with pytest.raises(RuntimeError):
+        fail()
+    with store.transaction():
+        again = a_run(store)
+
+    assert [run.id for run in store.runs.page(EVERYTHING, NOW, 9)] == [again.id, kept.id]
+    store.close()
