@@ -1,0 +1,37 @@
+"""What every kind of trigger can be asked, and the one way in which a trigger starts a run."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from localdev.workspace import starting
+from localdev.workspace.endpoint import Core
+from localdev.workspace.errors import ApiError
+from localdev.workspace.model import Job, Run, RunRequest
+from localdev.workspace.triggers.trigger_table import TriggerState
+from shared import logs
+
+
+class Driver(Protocol):
+    """Knows when a kind of trigger has to do something, and does it."""
+
+    def begun(self, job: Job, state: TriggerState, now: datetime) -> TriggerState:
+        """Return the state of a trigger that is new."""
+
+    def resumed(self, job: Job, state: TriggerState, now: datetime) -> TriggerState:
+        """Return the state with which a trigger goes on after the server was down; it may be as it was."""
+
+    async def act(self, job: Job) -> None:
+        """Do what is due, and save in the same transaction when something is due again."""
+
+
+def started(core: Core, request: RunRequest) -> Run | None:
+    """Start a run, or log why there is none; belongs into the transaction that remembers it."""
+    try:
+        run = starting.start(core, request)
+    except ApiError as error:
+        logs.warning("workspace.trigger_refused", job=request.job_id, reason=error.message)
+        return None
+    logs.fact("workspace.triggered", job=request.job_id, run=run.id, trigger=request.trigger.type)
+    return run
