@@ -153,7 +153,14 @@ class Stack:
         token = _kept_token(self.options.state / "workspace-token")
         arguments = ["--data", str(self.options.state / "workspace"), "--notebooks", str(self.options.notebooks)]
         arguments += ["--token-file", str(self.options.state / "workspace-token")]
-        arguments += ["--env", "LANDING_CONNECTION", "--port", str(free_port(self.options.workspace_port))]
+        arguments += [
+            "--env",
+            "LANDING_CONNECTION",
+            "--storage",
+            "LANDING_CONNECTION",
+            "--port",
+            str(free_port(self.options.workspace_port)),
+        ]
         extra = {"LANDING_CONNECTION": self.azurite.connection_string}
         url = self._launch("workspace", supervised("localdev.workspace", *arguments), extra)
         create_jobs(url, token, self.options.jobs)
