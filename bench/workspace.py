@@ -5,7 +5,8 @@
 Each run has four tasks: a condition, a notebook on either way, and one after both. Without --processes a script takes
 the place of notebooks, so that what is measured is the workspace itself: requests, decisions, and SQLite. With it every
 notebook is a process, as many at once as there are processors. The first batch is a warm-up of a tenth, and the counts
-before and after are those around the second.
+before and after are those around the second. Requests go over HTTP on loopback; client and server share a process, so
+that the time of an answer is that of both.
 """
 
 from __future__ import annotations
@@ -26,12 +27,16 @@ import httpx
 
 from localdev.workspace.app import create_app
 from localdev.workspace.scripted_runner import ScriptedRunner
+from localdev.workspace.server import running
 from localdev.workspace.settings import WorkspaceSettings
 from shared.secret import Secret
 
 _TOKEN = "bench"  # noqa: S105 - of a workspace that lives for this measurement, in a temporary folder
 _REQUESTS_AT_ONCE = 20
 _NOTEBOOK = "# Databricks notebook source\ndbutils.notebook.exit(dbutils.widgets.get('n'))\n"
+
+
+_answer_seconds: list[float] = []
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,15 +80,14 @@ async def _measure(folder: Path, runs: int, *, processes: bool) -> None:
     )
     app = create_app(settings, runner=None if processes else ScriptedRunner())
     async with (
-        app.router.lifespan_context(app),
+        running(app) as url,
         httpx.AsyncClient(
-            transport=httpx.ASGITransport(app),
-            base_url="http://workspace.bench/api/2.2/jobs/",
-            headers={"Authorization": f"Bearer {_TOKEN}"},
+            base_url=f"{url}/api/2.2/jobs/", headers={"Authorization": f"Bearer {_TOKEN}"}, timeout=60
         ) as client,
     ):
         job_id = (await _call(client, "POST", "create", json=_job()))["job_id"]
         await _batch(client, job_id, max(1, runs // 10))
+        _answer_seconds.clear()
         before, cpu, start = Holdings.now(), _cpu(), time.perf_counter()
         started_after, most_active = await _batch(client, job_id, runs)
         seconds, cpu = time.perf_counter() - start, _cpu() - cpu
@@ -91,6 +95,9 @@ async def _measure(folder: Path, runs: int, *, processes: bool) -> None:
     print(f"{runs} runs of 4 tasks, notebooks {'in processes' if processes else 'by a script'}")
     print(f"  run-now answered for all after {started_after:.2f} s; at most {most_active} runs active at once")
     print(f"  {runs / seconds:.0f} runs/s ({seconds:.2f} s); {1000 * cpu / runs:.1f} ms of CPU a run ({cpu:.2f} s)")
+    ordered = sorted(_answer_seconds)
+    half, most, last = (1000 * ordered[min(len(ordered) - 1, int(part * len(ordered)))] for part in (0.5, 0.99, 1))
+    print(f"  {len(ordered)} answers: half within {half:.0f} ms, 99 % within {most:.0f} ms, the slowest {last:.0f} ms")
     for name in ("handles", "threads", "tasks"):
         print(f"  {name}: {getattr(before, name)} before, {getattr(after, name)} after")
     print(f"  memory: {before.memory_mib:.0f} MiB before, {after.memory_mib:.0f} MiB after")
@@ -140,7 +147,9 @@ async def _listed(client: httpx.AsyncClient, **query: Any) -> Any:
 
 
 async def _call(client: httpx.AsyncClient, method: str, endpoint: str, **request: Any) -> dict[str, Any]:
+    start = time.perf_counter()
     answer = await client.request(method, endpoint, **request)
+    _answer_seconds.append(time.perf_counter() - start)
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
 

@@ -75,9 +75,10 @@ Landfall is up. In another terminal:
   landfall drop FILE --as landing/inbox/     start the job of a file
   landfall runs                              what became of it
   landfall status                            every rule at a glance
+  landfall jobs apply FILE                   make a job of your own
 
 App        {stack.host_url}/api/status
-Workspace  {stack.environment["DATABRICKS_HOST"]}{_pages(stack)}{_mail(stack)}
+Workspace  {stack.environment["DATABRICKS_HOST"]}{_local_workspace(stack)}
 Storage    {stack.azurite.connection.blob_endpoint}
 State      {stack.options.state.resolve()} (logs in logs/)
 
@@ -85,17 +86,13 @@ Ctrl-C stops everything; the state stays.
 """
 
 
-def _mail(stack: Stack) -> str:
-    """Return the line that says where the e-mails of the local workspace's jobs are."""
+def _local_workspace(stack: Stack) -> str:
+    """Return what else there is of a local workspace: its token, its pages with a link that signs in, and its mail."""
     if stack.options.remote:
         return ""
-    folder = stack.options.state.resolve() / "workspace" / "mail"
-    return f"\nMail       {folder} (what jobs send by e-mail, and goes nowhere else)"
-
-
-def _pages(stack: Stack) -> str:
-    """Return the line with the link that opens the local workspace's pages; a remote workspace has its own."""
-    if stack.options.remote:
-        return ""
+    state = stack.options.state.resolve()
     link = page_link(stack.environment["DATABRICKS_HOST"], Secret(stack.environment["DATABRICKS_TOKEN"]))
-    return f"\n           {link}\n           shows its jobs and runs in a browser"
+    return f"""
+Token      {state / "workspace-token"}
+Pages      {link} (jobs, runs and mail in a browser)
+Mail       {state / "workspace" / "mail"} (what jobs send by e-mail, and goes nowhere else)"""

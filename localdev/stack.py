@@ -80,6 +80,7 @@ class Stack:
         self._lock = threading.Lock()
         self._ending = threading.Event()
         self._paused: set[str] = set()
+        self._is_described = False
 
     def __enter__(self) -> Self:
         try:
@@ -127,7 +128,8 @@ class Stack:
                 if name in self.children:
                     self.children[name].stop()
             self.azurite.stop()
-            (self.options.state / "stack.json").unlink(missing_ok=True)
+            if self._is_described:  # else the file is of another stack, which may be running
+                (self.options.state / "stack.json").unlink(missing_ok=True)
 
     def pause(self, name: str) -> None:
         """Stop one process and leave it stopped until `resume`: an outage."""
@@ -216,6 +218,7 @@ class Stack:
     def _write_description(self) -> None:
         """Tell the other commands, in other terminals, where this stack is."""
         description = {"host_url": self.host_url, "environment": self.environment, "pid": os.getpid()}
+        self._is_described = True
         file = self.options.state / "stack.json"
         file.touch(mode=0o600)
         file.write_text(json.dumps(description), encoding="utf-8")

@@ -185,6 +185,25 @@ def test_layers_have_no_cycles() -> None:
     assert [module for module in graph if any(module in reachable(target) for target in graph[module])] == []
 
 
+def test_modules_of_the_workspace_have_no_cycles() -> None:
+    """The local workspace is large, and what imports each other cannot be read one after the other."""
+    known = {name_of(path): path for path in modules("localdev/workspace")}
+    below = {
+        name: {each for each in imports_of(path) if each in known and each != name} for name, path in known.items()
+    }
+
+    def reachable(start: str) -> set[str]:
+        found, left = set[str](), [*below[start]]
+        while left:
+            if (name := left.pop()) not in found:
+                found.add(name)
+                left += below[name]
+        return found
+
+    assert len(known) > 100
+    assert [name for name in known if name in reachable(name)] == []
+
+
 def test_only_doors_and_tools_import_the_composition_root() -> None:
     """Use cases get their collaborators; they do not fetch them."""
     strangers = [

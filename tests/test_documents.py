@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,12 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 def read(name: str) -> str:
     """Return a document's text."""
     return (ROOT / name).read_text(encoding="utf-8")
+
+
+def extras() -> list[str]:
+    """Return the requirements of all extras, each once."""
+    found = tomllib.loads(read("pyproject.toml"))["project"]["optional-dependencies"].values()
+    return sorted({line for lines in found for line in lines})
 
 
 def first_cells(text: str) -> list[str]:
@@ -83,12 +90,53 @@ def test_architecture_names_every_module() -> None:
     assert not [module for layer in LAYERS for module in layer if f"`{module}`" not in text]
 
 
+def test_architecture_names_every_package_of_the_workspace() -> None:
+    """Whoever looks for a part of the local workspace finds it in the table."""
+    text = section(read("ARCHITECTURE.md"), "The local workspace")
+    packages = {file.parent.name for file in (ROOT / "localdev" / "workspace").glob("*/__init__.py")}
+
+    assert not [name for name in packages if f"`{name}/`" not in text]
+
+
+@pytest.mark.parametrize(
+    ("heading", "lines"),
+    [
+        ("What runs in Azure (`requirements.txt`)", read("requirements.txt").splitlines()),
+        ("What develops and tests it (`requirements-dev.txt`)", read("requirements-dev.txt").splitlines()),
+        ("What tasks of the local workspace may need (extras in `pyproject.toml`)", extras()),
+    ],
+)
+def test_every_dependency_has_its_reason(heading: str, lines: list[str]) -> None:
+    """docs/dependencies.md has one row for each package of a list, and the list names none twice."""
+    packages = [re.split(r"[^\w-]", line)[0] for line in lines if line and line[0] not in "#-"]
+
+    assert sorted(packages) == sorted(first_cells(section(read("docs/dependencies.md"), heading)))
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_links_between_documents_lead_somewhere(document: Path) -> None:
     """A relative link names a file that is there."""
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", document.read_text(encoding="utf-8"))
 
     assert not [link for link in links if not (document.parent / link).exists()]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_to_headings_lead_to_them(document: Path) -> None:
+    """What stands behind the # of a link is a heading of that document, as GitHub names it."""
+    links = re.findall(r"\]\((?!https?://)([^)#]*)#([^)]+)\)", document.read_text(encoding="utf-8"))
+
+    assert not [
+        (name, heading)
+        for name, heading in links
+        if heading not in headings(document.parent / name if name else document)
+    ]
+
+
+def headings(document: Path) -> set[str]:
+    """Return the names that links can use for the headings of a document."""
+    found = re.findall(r"^#+ (.+)$", document.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
 
 
 def test_readme_is_short() -> None:

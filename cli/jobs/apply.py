@@ -47,13 +47,17 @@ class Plan:
 def apply(
     files: Annotated[list[str], typer.Argument(help="Files of jobs, JSON or YAML; `-` is standard input.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    dry_run: Annotated[bool, typer.Option(help="Only show what would change.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
     json: Annotated[bool, typer.Option("--json", help="For scripts: one document, and no questions.")] = False,
 ) -> None:
     """Create and update jobs from files, by their names, after showing every field that changes. Safe to repeat.
 
-    Exit status 0: all is as the files say; 1: it is not, because of --dry-run, a no, or a refusal; 2: a file or the
-    workspace cannot be used. --json without --yes changes nothing.
+    The workspace is the one that `landfall up` runs in this folder, else that of DATABRICKS_HOST.
+
+    $ landfall jobs apply samples/tutorial/*.yaml
+
+    Exit status 0: all is as the files say; 1: it is not (--dry-run, a no, a refusal); 2: something cannot be used.
+    --json without --yes changes nothing.
     """
     with unusable_exits():
         jobs = _read(files)

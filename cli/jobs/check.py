@@ -37,6 +37,8 @@ def check(
 ) -> None:
     """Find what is wrong with jobs: queue, references, cron expressions, clusters, notifications. Asks no workspace.
 
+    $ landfall jobs check --strict samples/tutorial/*.yaml
+
     Exit status 0: nothing wrong; 1: errors (with --strict warnings too); 2: a file cannot be read.
     """
     with unusable_exits():

@@ -33,8 +33,11 @@ def export(
 ) -> None:
     """Write jobs of the workspace as a file: without ids, times, and what a workspace adds by itself.
 
-    `landfall jobs apply` of that file finds them unchanged. The file goes to standard output. Exit status 0, or 2 where
-    a job cannot be had.
+    The file goes to standard output, and `landfall jobs apply` of it finds the jobs unchanged.
+
+    $ landfall jobs export "CSV Profile" > csv_profile.yaml
+
+    Exit status 0, or 2 where a job cannot be had.
     """
     with unusable_exits():
         found = asyncio.run(_settings_of(jobs))

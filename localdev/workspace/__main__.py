@@ -68,6 +68,7 @@ def _settings(asked: argparse.Namespace, environment: Mapping[str, str]) -> Work
         notifications=notification_options.read(asked),
         faults=asked.faults,
         rate_limits=asked.rate_limits,
+        short_pages=asked.short_pages,
         users=_named_secrets(asked.user, "--user"),
         clients=_named_secrets(asked.client, "--client"),
     )
@@ -149,10 +150,9 @@ def _named_secrets(asked: Sequence[str], option: str) -> dict[str, Secret]:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
 
 
 def _say(text: str) -> None:
@@ -163,8 +163,10 @@ def _say(text: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m localdev.workspace",
-        description="A local Databricks workspace: the Jobs API (2.1 and 2.2), really running notebooks. "
-        "It prints its address when it listens, and stops on SIGTERM or Ctrl+C. See docs/workspace.md.",
+        description="A local Databricks workspace: the Jobs API (2.0 to 2.2), really running the tasks of jobs. "
+        "It prints its address when it listens, and stops on SIGTERM or Ctrl-C.",
+        epilog="For example: python -m localdev.workspace --data .workspace --notebooks samples/notebooks. "
+        "docs/workspace.md tells more.",
     )
     parser.add_argument("--data", type=_folder, required=True, help="folder in which it remembers jobs and runs")
     parser.add_argument("--notebooks", type=_folder, required=True, help="folder that /Workspace stands for")
@@ -213,6 +215,9 @@ def _parser() -> argparse.ArgumentParser:
     notification_options.add_to(parser)
     parser.add_argument("--faults", action="store_true", help="let requests to /__workspace/faults plan faults")
     parser.add_argument("--rate-limits", action="store_true", help="keep to the rates that Databricks publishes")
+    parser.add_argument(
+        "--short-pages", action="store_true", help="let pages of lists come short, as the cloud's sometimes do"
+    )
     parser.add_argument(
         "--user",
         action="append",

@@ -66,6 +66,7 @@ def create_app(
         clock=clock,
         files=files,
         allow_http_webhooks=settings.notifications.allow_http,
+        short_pages=settings.short_pages,
     )
     door = Door(core, settings, plan)
     pages = Pages(core, settings)

@@ -70,7 +70,7 @@ def _done_before(store: Store, run: Run, attempt: Attempt, elements: list[Any]) 
         if earlier.task_key != attempt.task_key or earlier.id == attempt.id:
             continue
         child = store.runs.child_of(earlier.id)
-        if child is None or loops.elements_of(child.settings) != elements:
+        if child is None or not child.is_loop or loops.elements_of(child.settings) != elements:
             done.clear()
             continue
         if not child.request.only:  # all of them, anew

@@ -27,7 +27,8 @@ class Database:
 
     @classmethod
     def open(cls, path: Path) -> Database:
-        """Open or create the file; raises WorkspaceNotStarted when another server uses it."""
+        """Open or create the file, its owner's alone; raises WorkspaceNotStarted when another server uses it."""
+        _make_private(path)
         connection = sqlite3.connect(path, isolation_level=None, timeout=0)
         connection.row_factory = sqlite3.Row
         try:
@@ -85,6 +86,15 @@ def milliseconds(moment: datetime) -> int:
 def moment(milliseconds: int) -> datetime:
     """Return the aware UTC datetime of an API's milliseconds."""
     return _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def _make_private(path: Path) -> None:
+    """Keep others out of the file, in which the urls and passwords of destinations are; SQLite's own follow it."""
+    try:
+        path.touch(mode=0o600)
+        path.chmod(0o600)
+    except OSError as error:
+        raise WorkspaceNotStarted(f"{path} cannot be used: {error.strerror}.") from error
 
 
 def _unusable(path: Path, error: sqlite3.Error) -> WorkspaceNotStarted:

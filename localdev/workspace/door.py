@@ -7,7 +7,8 @@ import logging
 import uuid
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, NoReturn
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from starlette.responses import JSONResponse, Response
@@ -17,7 +18,7 @@ from localdev.workspace.endpoint import Call, Core, Download, Endpoint
 from localdev.workspace.errors import ApiError, OAuthError
 from localdev.workspace.faults import FaultPlan
 from localdev.workspace.identity import Identity
-from localdev.workspace.json_fields import Document, Fields
+from localdev.workspace.json_fields import Document, Fields, finite
 from localdev.workspace.rate_limits import RETRY_AFTER, RateLimits
 from localdev.workspace.settings import WorkspaceSettings
 from localdev.workspace.sign_in import SignIn
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 LARGEST_REQUEST = 10 * 1024 * 1024  # bytes. https://docs.databricks.com/aws/en/reference/jobs-2.0-api
 LARGEST_IMPORT = 2 * LARGEST_REQUEST  # bytes: a file of 10 MB as Base64, which is larger by a third
+DEEPEST = 100  # ours: what is kept has to be read again, wherever Python's own limit is by then
+LONGEST_MESSAGE = 4096  # characters: an error repeats what was sent, and that may be megabytes
 
 
 class Door:
@@ -47,6 +50,7 @@ class Door:
         headers = {"X-Databricks-Org-Id": str(self._settings.organisation), "X-Request-Id": request_id}
         try:
             answer = await self._answer(request, self._caller(request))
+            return _download(answer, headers) if isinstance(answer, Download) else JSONResponse(answer, 200, headers)
         except ApiError as error:
             if error.status == HTTPStatus.TOO_MANY_REQUESTS:
                 headers["Retry-After"] = RETRY_AFTER
@@ -55,9 +59,6 @@ class Door:
             logging.getLogger("landfall").exception("workspace.request_failed")
             fault = ApiError(500, "INTERNAL_ERROR", "The local workspace failed: its log says why.")
             return JSONResponse(_envelope(fault, request_id), fault.status, headers)
-        if isinstance(answer, Download):
-            return _download(answer, headers)
-        return JSONResponse(answer, 200, headers)
 
     async def host_metadata(self, request: Request) -> JSONResponse:
         """Tell an SDK about the host; asked before it signs in.
@@ -162,17 +163,23 @@ async def _read(request: Request, largest: int) -> bytes:
 
 def _parsed(text: bytes) -> Document:
     try:
-        body = json.loads(text, parse_constant=_no_constant)
+        body = json.loads(text, parse_constant=finite, parse_float=finite)
         json.dumps(body, ensure_ascii=False).encode()  # half a surrogate pair has no place in a file
     except (ValueError, RecursionError) as error:
         raise errors.malformed(f"invalid JSON given in the body of the request: {error}") from error
     if not isinstance(body, dict):
         raise errors.malformed("Expected object for the body of the request")
+    if _is_too_deep(body):
+        raise errors.malformed(f"the body of the request is nested more than {DEEPEST} deep")
     return body
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
+def _is_too_deep(body: Document) -> bool:
+    level: list[Any] = [body]
+    for _ in range(DEEPEST):
+        inner = (each.values() if isinstance(each, dict) else each for each in level if isinstance(each, dict | list))
+        level = list(chain.from_iterable(inner))
+    return bool(level)
 
 
 def _authorization(request: Request) -> str:
@@ -191,11 +198,14 @@ def _base_url(request: Request) -> str:
 
 
 def _envelope(error: ApiError, request_id: str) -> Document:
+    message = error.message
+    if len(message) > LONGEST_MESSAGE:
+        message = f"{message[:LONGEST_MESSAGE]}…"
     if error.error_code is None:
-        return {"error": error.message}
+        return {"error": message}
     detail: dict[str, Any] = {
         "@type": "type.googleapis.com/google.rpc.RequestInfo",
         "request_id": request_id,
         "serving_data": "",
     }
-    return {"error_code": error.error_code, "message": error.message, "details": [detail]}
+    return {"error_code": error.error_code, "message": message, "details": [detail]}

@@ -54,6 +54,7 @@ class Core:
     clock: Clock
     files: WorkspaceFiles
     allow_http_webhooks: bool = False
+    short_pages: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -63,13 +63,8 @@ def run_missing(run_id: int) -> ApiError:
 
 
 def not_supported(what: str) -> ApiError:
-    """Return the refusal of what Databricks can do and the local workspace cannot, yet."""
-    return invalid(f"{what} is not supported by the local workspace: docs/workspace.md says what is.")
-
-
-def endpoint_not_supported(method: str, path: str) -> ApiError:
-    """Return the answer for an endpoint that Databricks has and the local workspace has not."""
-    return ApiError(501, "NOT_IMPLEMENTED", f"{method} {path} is not supported by the local workspace yet.")
+    """Return the refusal of what Databricks can do and the local workspace cannot."""
+    return invalid(f"{what} is not supported by the local workspace: docs/workspace-api.md says what is.")
 
 
 def no_endpoint(method: str, path: str) -> ApiError:

@@ -47,6 +47,7 @@ def list_all(core: Core, call: Call) -> Document:
     expanded = call.flag("expand_tasks")
     limit = fields.whole_number("limit", JOBS_IN_A_PAGE, least=1, most=MOST_JOBS_IN_A_PAGE)
     token = fields.text("page_token")
+    limit = paging.size_of(limit, token, short=core.short_pages)
     before = paging.place_of(token, 1)[0] if token else paging.FROM_THE_START[0]
     jobs = core.store.jobs.page(
         name=fields.text("name") or None, before=before, limit=limit + 1, held_by=permissions.narrowed_to(call)

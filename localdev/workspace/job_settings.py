@@ -23,6 +23,8 @@ from localdev.workspace.triggers import settings as trigger_settings
 MOST_TASKS = 1000
 MOST_TASKS_BEFORE_2_2 = 100
 LONGEST_NAME = 4096  # bytes
+LONGEST_DESCRIPTION = 27_700  # characters. https://learn.microsoft.com/azure/databricks/resources/limits
+MOST_TAGS = 25
 _PARAMETER_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 
@@ -41,6 +43,7 @@ def completed(body: Mapping[str, Any], version: str) -> Document:
     document["tasks"] = [_completed_task(task) for task in Fields(body).objects("tasks")]
     if version != "2.2" and len(document["tasks"]) > MOST_TASKS_BEFORE_2_2:
         raise invalid("Resources with more than 100 tasks can only be handled by API 2.2 and above.")
+    _check_texts(Fields(document))
     return document
 
 
@@ -68,6 +71,14 @@ def read(document: Document) -> JobSettings:
 def read_text(text: str) -> JobSettings:
     """Return the settings that were kept as JSON; they are shared, so nobody may change their document."""
     return read(json.loads(text))
+
+
+def _check_texts(fields: Fields) -> None:
+    length, tags = len(fields.text("description")), len(fields.text_map("tags"))
+    if length > LONGEST_DESCRIPTION:
+        raise invalid(f"description has {length} characters; it must have at most {LONGEST_DESCRIPTION}.")
+    if tags > MOST_TAGS:
+        raise invalid(f"The job has {tags} tags; a maximum of {MOST_TAGS} tags can be added to a job.")
 
 
 def _refuse_what_is_not_here(fields: Fields) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
@@ -95,6 +96,14 @@ class Fields:
         if value is None:
             return []
         return value if isinstance(value, list) else _refuse("array", name, value)
+
+
+def finite(text: str) -> float:
+    """Return a number of JSON; raises ValueError for NaN and what Python reads as infinite: no answer can hold them."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is no number that JSON can hold")
+    return number
 
 
 def _whole_number(value: object) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from localdev.workspace.model import Attempt, Run, Work
+from localdev.workspace.model import Attempt, Run, TaskKind, Work
 from localdev.workspace.references import RunFacts, facts_of, job_parameters, resolved
 from localdev.workspace.runner import Launch
 from localdev.workspace.store import Store
@@ -28,7 +28,7 @@ def launch_of(run: Run, attempt: Attempt, facts: RunFacts) -> Launch:
         attempt_id=attempt.id,
         task_key=attempt.task_key,
         work=work_of(run, attempt, facts),
-        values={key: each.values for key, each in facts.tasks.items() if each.values},
+        values={key: each.values for key, each in facts.tasks.items()},
         libraries=task.libraries,
     )
 
@@ -62,8 +62,13 @@ def _facts(store: Store, place: Place, run: Run, attempt: Attempt) -> RunFacts:
     return facts_of(
         run,
         attempt,
-        store.runs.task_values(run),
+        store.runs.left_by_tasks(run, "values"),
+        rows=store.runs.left_by_tasks(run, "rows") if _has_queries(run) else {},
         workspace_id=place.workspace_id,
         workspace_url=place.workspace_url,
         repair_count=len(store.runs.repairs(run.id)),
     )
+
+
+def _has_queries(run: Run) -> bool:
+    return any(task.kind is TaskKind.SQL for task in run.settings.tasks.values())

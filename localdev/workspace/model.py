@@ -6,7 +6,7 @@ task run, and its id is the task run's id.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -285,6 +285,7 @@ class TaskOutput:
     logs: str | None = None  # what the task printed; the API has none for notebooks
     logs_truncated: bool = False
     values: Mapping[str, Any] = field(default_factory=dict)  # dbutils.jobs.taskValues, by key
+    rows: Sequence[Mapping[str, Any]] | None = None  # (SQL) the first rows of the last query, for references
     fields: Mapping[str, Any] = field(default_factory=dict)  # sql_output and the like, as get-output shows them
 
 

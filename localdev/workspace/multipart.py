@@ -14,7 +14,10 @@ FILE_FIELD = "content"
 def read(content_type: str, body: bytes) -> Document:
     """Return the fields of a form as a JSON body would have them, the file's bytes as `content`; raises ApiError."""
     head = f"Content-Type: {content_type}\r\nMIME-Version: 1.0\r\n\r\n".encode("latin-1", "replace")
-    message = BytesParser(policy=HTTP).parsebytes(head + body)
+    try:
+        message = BytesParser(policy=HTTP).parsebytes(head + body)
+    except RecursionError as error:  # parts inside of parts
+        raise malformed("the form in the body of the request is nested too deeply") from error
     if not message.is_multipart() or message.defects:
         raise malformed("the form in the body of the request is broken")
     document: Document = {}

@@ -78,6 +78,7 @@ def _jupyter_cells(content: bytes) -> list[dict[str, Any]]:
     try:
         cells: list[dict[str, Any]] = json.loads(content)["cells"]
         if all(cell["cell_type"] and isinstance(cell["source"], str | list) for cell in cells):
+            "".join(line for cell in cells for line in cell["source"]).encode()  # half a character is in no source
             return [cell for cell in cells if cell["cell_type"] != "raw"]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise invalid("The content is no Jupyter notebook.") from error

@@ -207,12 +207,13 @@ def _without_libraries(message: str) -> Outcome:
 
 def _failed_by(culprit: Attempt, outcome: Outcome, skipped: Sequence[tuple[Attempt, Outcome]]) -> Outcome:
     consequence = " This caused all downstream tasks to get skipped." if skipped else ""
+    said = outcome.message.rstrip(".")
     return Outcome(
         life_cycle_state="INTERNAL_ERROR",
         result_state="TIMEDOUT" if outcome.result_state == "TIMEDOUT" else "FAILED",
         code=outcome.code,
         type=outcome.type,
-        message=f"Task {culprit.task_key} failed with message: {outcome.message.rstrip('.')}.{consequence}",
+        message=f"Task {culprit.task_key} failed with message: {said}{'' if said.endswith('?') else '.'}{consequence}",
     )
 
 

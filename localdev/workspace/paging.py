@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import zlib
 
 from localdev.workspace.errors import ApiError, invalid
 from localdev.workspace.json_fields import LARGEST_ID, Document
@@ -27,6 +28,15 @@ def place_of(token: str, length: int) -> tuple[int, ...]:
     if not all(type(number) is int and 0 <= number <= LARGEST_ID for number in place):
         raise _unknown(token)
     return tuple(place)
+
+
+def size_of(limit: int, token: str, *, short: bool) -> int:
+    """Return how many elements the page of a token holds: `limit`, or where pages come short any number up to that.
+
+    The cloud's do, 21 runs where 25 were asked for and more were there: only a missing next_page_token ends a list.
+    The same page always has the same size.
+    """
+    return limit - zlib.crc32(f"{limit} {token}".encode()) % limit if short else limit
 
 
 def page_view(name: str, shown: list[Document], place: tuple[int, ...] | None, version: str) -> Document:

@@ -13,6 +13,8 @@ from localdev.workspace.json_fields import Document, Fields
 
 Grants = dict[Principal, Level]
 
+MOST_ENTRIES = 1000  # of one request; ours, as is the next
+LONGEST_NAME = 256  # characters
 
 # Two of the orders of words have been seen: https://github.com/databricks/databricks-sdk-py/issues/953 for viewing.
 _WORDS = {
@@ -58,11 +60,16 @@ def first_grants(call: Call) -> Grants:
 def read(fields: Fields) -> Grants:
     """Return the grants of an access_control_list; raises ApiError."""
     grants: Grants = {}
-    for entry in map(Fields, fields.objects("access_control_list")):
+    entries = fields.objects("access_control_list")
+    if len(entries) > MOST_ENTRIES:
+        raise invalid(f"access_control_list has {len(entries)} entries, and at most {MOST_ENTRIES} are taken.")
+    for entry in map(Fields, entries):
         named = [kind for kind in (USER, GROUP, SERVICE_PRINCIPAL) if entry.text(kind)]
         if len(named) != 1:
             raise invalid(f"Each access control names one of {USER}, {GROUP} and {SERVICE_PRINCIPAL}.")
         principal = Principal(kind=named[0], name=entry.text(named[0]))
+        if len(principal.name) > LONGEST_NAME:
+            raise invalid(f"{principal.kind} is longer than {LONGEST_NAME} characters.")
         grants[principal] = _level(entry.text("permission_level"), principal)
     if sum(level is Level.IS_OWNER for level in grants.values()) > 1:
         raise invalid("The job must have exactly one owner.")

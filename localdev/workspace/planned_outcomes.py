@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
 
@@ -31,6 +31,7 @@ class PlannedOutcome:
 
     task: str  # their keys; * stands for anything
     outcome: str  # one of OUTCOMES
+    code: str = ""  # the code of its termination_details; what goes with the outcome without
     job_id: int | None = None  # None: of any job
     times: int = 1
 
@@ -55,7 +56,8 @@ class OutcomePlan:
             concerns_job = planned.job_id in {None, launch.job_id}
             if left[0] and concerns_job and fnmatchcase(launch.task_key, planned.task):
                 left[0] -= 1
-                return OUTCOMES[planned.outcome]()
+                outcome = OUTCOMES[planned.outcome]()
+                return replace(outcome, code=planned.code) if planned.code else outcome
         return None
 
 
@@ -68,6 +70,7 @@ def read(document: Document) -> PlannedOutcome:
     return PlannedOutcome(
         task=fields.text("task", "*"),
         outcome=outcome,
+        code=fields.text("code"),
         job_id=fields.identifier("job_id") if fields.has("job_id") else None,
         times=fields.whole_number("times", 1, least=1),
     )

@@ -52,6 +52,7 @@ class ProcessRunner:
     async def start(self, launch: Launch) -> Execution:
         """Start a task's process; when its notebook is not there, or what else it needs, return a failed one."""
         folder = self._folder / str(launch.attempt_id)
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # `mode` is not that of the parents
         (folder / "home").mkdir(parents=True, exist_ok=True, mode=0o700)
         places = Places(notebooks=self._notebooks, data=self._folder.parent, task=folder)
         try:

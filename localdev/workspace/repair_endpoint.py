@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from localdev.workspace import lifecycle, permissions, run_request, task_selection, views
+from localdev.workspace import lifecycle, permissions, repair_settings, run_request, task_selection, views
 from localdev.workspace.access_level import Level
 from localdev.workspace.database import milliseconds
 from localdev.workspace.endpoint import Call, Core
@@ -27,11 +27,12 @@ def repair(core: Core, call: Call) -> Document:
         permissions.require(core, call, run.job_id, Level.CAN_MANAGE_RUN)
         repairs = core.store.runs.repairs(run_id)
         _check(run, repairs, fields.whole_number("latest_repair_id", 0, most=LARGEST_ID))
-        keys = _chosen(fields, run)
+        again = _with_current_settings(core, run)
+        keys = _chosen(fields, again)
         request = run_request.read_repair(call.body, run.request)
         new = Repair(id=core.store.new_id(), created_at=core.clock.now(), before=_item(run, repairs))
         core.store.runs.add_repair(run_id, new)
-        core.store.save_run(lifecycle.repaired(run, request, core.clock.now(), core.store.new_id, keys), run)
+        core.store.save_run(lifecycle.repaired(again, request, core.clock.now(), core.store.new_id, keys), run)
     core.scheduler.notice(run_id)
     return {"repair_id": new.id}
 
@@ -42,6 +43,15 @@ def with_history(core: Core, call: Call, run: Run) -> Document:
         return {}
     repairs = core.store.runs.repairs(run.id)
     return {"repair_history": [*(dict(repair.before) for repair in repairs), _item(run, repairs)]}
+
+
+def _with_current_settings(core: Core, run: Run) -> Run:
+    job = core.store.jobs.get(run.job_id)
+    if job is None:
+        return run
+    settings = repair_settings.after_repair(run, job.settings)
+    core.store.runs.save_settings(run.id, settings)
+    return run.evolve(settings=settings)
 
 
 def _check(run: Run, repairs: Sequence[Repair], latest: int) -> None:
@@ -67,8 +77,9 @@ def _chosen(fields: Fields, run: Run) -> frozenset[str]:
 
 def _item(run: Run, repairs: Sequence[Repair]) -> Document:
     """Return the newest part of a run's history: its last repair, or the run itself as it was at first."""
-    state = views.state_view(run)
     end = 0 if run.ended_at is None else milliseconds(run.ended_at)
+    since = repairs[-1].id if repairs else run.id  # ids grow: what has a later one belongs to this part
+    state = {**views.state_view(run), "task_run_ids": [each.id for each in run.attempts if each.id > since]}
     if not repairs:
         return {"type": "ORIGINAL", "start_time": milliseconds(run.created_at), "end_time": end, **state}
     newest = repairs[-1]

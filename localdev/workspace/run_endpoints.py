@@ -15,7 +15,8 @@ from localdev.workspace.task_pages import with_array_pages
 from localdev.workspace.triggers import continuous
 
 RUNS_IN_A_PAGE = 20
-MOST_RUNS_IN_A_PAGE = 25
+MOST_RUNS_IN_A_PAGE = 25  # as documented, and what `limit=0` means
+GREATEST_LIMIT = 26  # that a workspace takes all the same: https://github.com/databricks/databricks-cli/issues/464
 _PAGED = ("tasks", "job_clusters", "job_parameters", "repair_history")
 
 
@@ -60,9 +61,9 @@ def list_all(core: Core, call: Call) -> Document:
     """Show the runs that the caller may see, newest first."""
     fields = call.fields()
     call.refuse_offset()
-    limit = fields.whole_number("limit", RUNS_IN_A_PAGE, least=1, most=MOST_RUNS_IN_A_PAGE)
     token = fields.text("page_token")
     before = paging.place_of(token, 2) if token else paging.FROM_THE_START
+    limit = paging.size_of(_limit(fields), token, short=core.short_pages)
     runs = core.store.runs.page(_filter(call), (before[0], before[1]), limit + 1)
     shown = [_list_view(core, call, run) for run in runs[:limit]]
     place = (milliseconds(runs[limit - 1].created_at), runs[limit - 1].id) if len(runs) > limit else None
@@ -139,6 +140,13 @@ def _seen(core: Core, call: Call, run_id: int, needed: Level) -> Run:
         raise run_missing(run_id)
     permissions.require(core, call, run.job_id, needed)
     return run
+
+
+def _limit(fields: Fields) -> int:
+    limit = fields.whole_number("limit", RUNS_IN_A_PAGE)
+    if limit > GREATEST_LIMIT:
+        raise invalid(f"Invalid limit {limit} - it has to be no more than {GREATEST_LIMIT}.")
+    return limit or MOST_RUNS_IN_A_PAGE
 
 
 def _filter(call: Call) -> RunFilter:

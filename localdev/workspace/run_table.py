@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from localdev.workspace import grant_table, run_rows
 from localdev.workspace.database import Database, milliseconds, moment
@@ -194,11 +193,12 @@ class RunTable:
         row = self._database.row("SELECT document FROM outputs WHERE attempt_id = ?", attempt_id)
         return TaskOutput() if row is None else TaskOutput(**json.loads(row["document"]))
 
-    def task_values(self, run: Run) -> dict[str, Mapping[str, Any]]:
-        """Return what the newest attempts at a run's tasks have set with dbutils.jobs.taskValues, by task key."""
+    def left_by_tasks(self, run: Run, name: Literal["values", "rows"]) -> dict[str, Any]:
+        """Return what the newest attempts at a run's tasks have left in that field of their output, by task key."""
         rows = self._database.rows(
-            """SELECT attempt_id, json_extract(document, '$.values') AS found FROM outputs
+            """SELECT attempt_id, json_extract(document, '$.' || ?) AS found FROM outputs
                WHERE attempt_id IN (SELECT id FROM attempts WHERE run_id = ?) AND found <> '{}'""",
+            name,
             run.id,
         )
         found = {row["attempt_id"]: json.loads(row["found"]) for row in rows}

@@ -31,6 +31,7 @@ from localdev.workspace.launching import Place, facts_for, launch_of
 from localdev.workspace.model import Phase, Run, TaskOutput
 from localdev.workspace.runner import Execution, Launch, TaskResult, TaskRunner
 from localdev.workspace.store import Store
+from localdev.workspace.waking import woken_or_due
 from shared.clock import Clock
 from shared.errors import LandfallError
 from shared.logs import fact
@@ -107,7 +108,7 @@ class Scheduler:
                 logger.exception("workspace.tasks_not_started")
                 await self._clock.sleep(PAUSE_AFTER_FAULT.total_seconds())
             else:
-                await self._until_something_happens()
+                await woken_or_due(self._woken, self._agenda.first(), self._clock)
 
     def _advance_all(self) -> None:
         """Look at every run once; what that changes is looked at in the next turn, when others had theirs."""
@@ -230,17 +231,6 @@ class Scheduler:
             self._store.save_run(run, before)
             self._store.runs.save_output(attempt_id, result.output)
         self.notice(run_id)
-
-    async def _until_something_happens(self) -> None:
-        waits: list[asyncio.Task[Any]] = [asyncio.create_task(self._woken.wait())]
-        if (due := self._agenda.first()) is not None:
-            seconds = (due - self._clock.now()).total_seconds()
-            waits.append(asyncio.create_task(self._clock.sleep(max(0.0, seconds))))
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
 
     def _help(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -37,3 +37,4 @@ class WorkspaceSettings:
     url: str = ""  # where it listens, for links in messages; no trailing slash
     faults: bool = False  # whether requests can ask for faults, see faults.py
     rate_limits: bool = False  # whether the published rates are kept to, see rate_limits.py
+    short_pages: bool = False  # whether pages of lists hold fewer elements than asked for, see paging.py

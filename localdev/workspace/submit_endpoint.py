@@ -5,6 +5,7 @@ It is kept as the run of a hidden job. https://docs.databricks.com/api/workspace
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from localdev.workspace import job_settings, permissions, run_request, starting
@@ -15,7 +16,7 @@ from localdev.workspace.notifications import settings as notification_settings
 
 _OF_THE_REQUEST = frozenset({"access_control_list", "idempotency_token", "run_name", "tasks"})
 _OF_THE_TASK = frozenset({"existing_cluster_id", "libraries", "new_cluster"})
-ONLY_TASK = "main"
+LONGEST_KEY = 100  # characters
 
 
 def submit(core: Core, call: Call) -> Document:
@@ -35,15 +36,21 @@ def submit(core: Core, call: Call) -> Document:
 
 def _settings(call: Call) -> JobSettings:
     document = {name: value for name, value in call.body.items() if name not in _OF_THE_REQUEST}
-    tasks = Fields(call.body).objects("tasks") or [_only_task(document)]
-    document |= {"name": Fields(call.body).text("run_name") or "Untitled", "tasks": tasks, "max_concurrent_runs": 1}
+    name = Fields(call.body).text("run_name") or "Untitled"
+    tasks = Fields(call.body).objects("tasks") or [_only_task(document, name)]
+    document |= {"name": name, "tasks": tasks, "max_concurrent_runs": 1}
     return job_settings.read(job_settings.completed(document, call.version))
 
 
-def _only_task(document: Document) -> Document:
-    """Return the task of the older form of the request, which has no `tasks`; its fields leave the document."""
+def _only_task(document: Document, run_name: str) -> Document:
+    """Return the task of the older form of the request, which has no `tasks`; its fields leave the document.
+
+    Its key is the run's name, by which Airflow looks for it (https://github.com/apache/airflow/issues/41816, which
+    also tells where it is cut), with `_` for what a key cannot hold (https://github.com/flyteorg/flytekit/pull/1935).
+    """
+    key = re.sub(r"[^A-Za-z0-9_-]", "_", run_name)[:LONGEST_KEY]
     names = [name for name in document if name in _OF_THE_TASK or name in list(TaskKind)]
-    return {"task_key": ONLY_TASK, **{name: document.pop(name) for name in names}}
+    return {"task_key": key, **{name: document.pop(name) for name in names}}
 
 
 def _hidden_job(core: Core, settings: JobSettings, grants: permissions.Grants) -> int:

@@ -65,6 +65,7 @@ def _output(report: dict[str, Any], folder: Path) -> TaskOutput:
         logs_truncated=logs_truncated,
         fields=report["fields"],
         values=report["values"],
+        rows=report.get("rows"),
     )
 
 

@@ -41,7 +41,9 @@ def read(document: Document, clusters: AbstractSet[str]) -> TaskSettings:
         is_disabled=fields.flag("disabled") or False,
         timeout=seconds(fields),
         max_retries=fields.whole_number("max_retries", 0, least=-1),
-        retry_interval=timedelta(milliseconds=fields.whole_number("min_retry_interval_millis", 0)),
+        retry_interval=timedelta(
+            milliseconds=fields.whole_number("min_retry_interval_millis", 0, most=LONGEST_TIMEOUT * 1000)
+        ),
         retry_on_timeout=fields.flag("retry_on_timeout") or False,
         libraries=libraries.read(fields, where),
         document=document,

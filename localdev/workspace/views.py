@@ -153,7 +153,7 @@ def _attempt_view(run: Run, attempt: Attempt, workspace: Workspace) -> Document:
 
 def _condition(document: Mapping[str, Any], attempt: Attempt) -> Document:
     """Return a condition with the way it went, nothing for another task or before it is known."""
-    if attempt.branch is None:
+    if attempt.branch is None or TaskKind.CONDITION not in document:  # a repair may have made it another task
         return {}
     return {TaskKind.CONDITION.value: {**document[TaskKind.CONDITION], "outcome": attempt.branch}}
 

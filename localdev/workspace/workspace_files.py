@@ -22,6 +22,8 @@ from localdev.workspace.workspace_objects import (
     object_of,
 )
 
+LONGEST_PATH = 4096  # characters: no disk of ours takes more
+MOST_PARTS = 200  # ours: looking one up takes as long as the square of it
 _DRAFT = ".landfall-draft-"
 _NOTEBOOK_SUFFIXES = (*SUFFIXES.values(), JUPYTER_SUFFIX)
 
@@ -147,7 +149,9 @@ def _normal(path: str) -> str:
     """Return a path of the tree, without /Workspace and empty parts; raises ApiError for one that is none."""
     if not path.startswith("/"):
         raise invalid(f"Path ({path[:100]}) doesn't start with '/'")
-    parts = _parts(path)
+    parts = _parts(path) if len(path) <= LONGEST_PATH else []
+    if len(path) > LONGEST_PATH or len(parts) > MOST_PARTS:
+        raise invalid(f"Path ({path[:100]}) is longer than {LONGEST_PATH} characters or {MOST_PARTS} parts.")
     if any(part in {".", ".."} or "\0" in part or part.startswith(_DRAFT) for part in parts):
         raise invalid(f"Path ({path[:100]}) has a part that no name can be.")
     return "/" + "/".join(parts[1:] if parts[:1] == ["Workspace"] else parts)

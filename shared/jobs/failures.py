@@ -115,7 +115,8 @@ class _Said:
         return Failure(kind(self.sentence(), hint=hint, status=self.status, error_code=self.code), remedy)
 
     def sentence(self) -> str:
-        answer = f"Databricks answered {self.status} {self.code}".rstrip()
+        code = "" if self.code == str(self.status) else self.code  # identities are refused with the status for a code
+        answer = f"Databricks answered {self.status} {code}".rstrip()
         return f"{answer} to {self.path}: {self.message}" if self.message else f"{answer} to {self.path}."
 
 

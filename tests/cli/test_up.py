@@ -31,6 +31,12 @@ def test_up_links_to_the_pages_of_the_workspace(tmp_path: Path) -> None:
     assert TOKEN not in " ".join(words)
 
 
+def test_up_tells_where_the_token_is(tmp_path: Path) -> None:
+    """Whoever wants to ask the API by hand needs it."""
+    assert f"{tmp_path}/workspace-token" in _welcome(a_stack(tmp_path, remote=False))
+    assert "workspace-token" not in _welcome(a_stack(tmp_path, remote=True))
+
+
 def test_remote_workspace_has_pages_of_its_own(tmp_path: Path) -> None:
     """Nothing that is made of its token is printed."""
     assert "?key=" not in _welcome(a_stack(tmp_path, remote=True))

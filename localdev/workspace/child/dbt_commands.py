@@ -34,7 +34,7 @@ def run(instructions: Mapping[str, Any], report: dict[str, Any]) -> None:
     if dbt is None:
         raise TaskFailed(
             "dbt_task needs dbt with its adapter for DuckDB, and there is no dbt on the PATH of tasks. "
-            'Install the extra "dbt" where the workspace runs: pip install "landfall[dbt]".'
+            'Install the extra "dbt" in the folder of Landfall: pip install -e ".[dbt]".'
         )
     project = Path.cwd() / "project"
     shutil.copytree(instructions["project"], project, symlinks=True, ignore=shutil.ignore_patterns(*_MADE_BY_DBT))

@@ -168,7 +168,7 @@ class Notebook:
 
 _NO_SPARK = (
     "name 'spark' is not defined: there is no Spark here. "
-    'Install the extra "spark" where the workspace runs: pip install "landfall[spark]", and Java.'
+    'Install the extra "spark" in the folder of Landfall: pip install -e ".[spark]", and Java.'
 )
 
 

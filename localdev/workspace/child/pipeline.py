@@ -29,7 +29,7 @@ def run(instructions: Mapping[str, Any], report: dict[str, Any]) -> None:
     if program is None:
         raise TaskFailed(
             "pipeline_task needs Spark's declarative pipelines, and there is no spark-pipelines on the PATH of tasks. "
-            'Install the extra "spark" where the workspace runs: pip install "landfall[spark]".'
+            'Install the extra "spark" in the folder of Landfall: pip install -e ".[spark]".'
         )
     if java is None:
         raise TaskFailed("pipeline_task needs Java 17 or newer, and there is no java on the PATH of tasks.")

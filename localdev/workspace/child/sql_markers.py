@@ -11,16 +11,27 @@ from collections.abc import Mapping
 
 from localdev.workspace.child.failure import TaskFailed
 
+_MOST_NESTED = 4  # comments inside of comments
+
+
+def _comment(inside: int) -> str:
+    """Return what matches a comment with so many others inside of each other: DuckDB's nest, as PostgreSQL's do."""
+    inner = f"|{_comment(inside - 1)}" if inside else ""
+    return rf"/\*(?:[^*/]|\*(?!/)|/(?!\*){inner})*\*/"
+
+
 _TOKEN = re.compile(
-    r"""
-      (?P<comment> --[^\n]* | /\*.*?\*/ )
+    rf"""
+      (?P<comment> --[^\n]* | {_comment(_MOST_NESTED)} )
+    | (?P<unclosed> /\* )
+    | (?P<escapes> \b E'(?:[^'\\]|\\.|'')*' )
     | (?P<string> '(?:[^']|'')*' | "(?:[^"]|"")*" )
     | ` (?P<backticks> (?:[^`]|``)* ) `
-    | (?P<dollars> \$ (?P<tag> [A-Za-z_]* ) \$ .*? \$ (?P=tag) \$ )
+    | (?P<dollars> \$ (?P<tag> (?:[^\W\d]\w*)? ) \$ .*? \$ (?P=tag) \$ )
     | (?P<cast> :: )
     | \b IDENTIFIER \s* \( \s* : (?P<identifier> [A-Za-z_]\w* ) \s* \)
     | (?<! [\w\]] ) : (?P<marker> [A-Za-z_]\w* )
-    | \{\{ \s* (?P<text> [\w.-]+ ) \s* \}\}
+    | \{{\{{ \s* (?P<text> [\w.-]+ ) \s* \}}\}}
     """,
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
@@ -38,9 +49,10 @@ def with_values(text: str, parameters: Mapping[str, str]) -> str:
 
     def replacement(token: re.Match[str]) -> str:
         kind = token.lastgroup
-        if kind == "string":
-            quote = token[0][0]
-            return _TEXT_MARKER.sub(lambda marker: value(marker[1]).replace(quote, quote * 2), token[0])
+        if kind in {"string", "escapes"}:
+            return _TEXT_MARKER.sub(lambda marker: _inside(token[0], value(marker[1])), token[0])
+        if kind == "unclosed":
+            raise TaskFailed(f"The SQL has a comment without an end, or with more than {_MOST_NESTED} inside.")
         if kind == "backticks":
             return _quoted(token["backticks"].replace("``", "`"))
         if kind == "identifier":
@@ -57,6 +69,16 @@ def with_values(text: str, parameters: Mapping[str, str]) -> str:
 
 def _literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
+
+
+def _inside(string: str, value: str) -> str:
+    """Return a value as it stands in a string; one that begins with E knows backslashes.
+
+    https://duckdb.org/docs/stable/sql/data_types/literal_types#escape-string-literals
+    """
+    quote = string[-1]
+    value = value.replace("\\", "\\\\") if string[0] in "eE" else value
+    return value.replace(quote, quote * 2)
 
 
 def _quoted(name: str) -> str:

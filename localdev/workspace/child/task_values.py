@@ -37,20 +37,17 @@ class TaskValues:
         self._services.ask("keep", key, value)
 
     def get(self, taskKey: str, key: str, default: Any = None, debugValue: Any = None) -> Any:  # noqa: N803 - Databricks' names
-        """Return what a task has set, or `default`; ValueError where there is neither.
+        """Return what a task has set, or `default`; ValueError where there is neither, and for a task the run has not.
 
         `debugValue` is for notebooks outside of a job, and there are none here.
         """
         del debugValue
-        values = self._earlier.get(taskKey, {})
-        if key in values:
-            return values[key]
-        if default is None:
-            raise ValueError(
-                f"No task of the run that ended before this one has the key {taskKey!r} and has set the task value "
-                f"{key!r}, and no default is given."
-            )
-        return default
+        if taskKey not in self._earlier:
+            raise ValueError(f"The run has no task {taskKey!r}.")
+        values = self._earlier[taskKey]
+        if key not in values and default is None:
+            raise ValueError(f"The task {taskKey!r} has not set the task value {key!r}, and no default is given.")
+        return values.get(key, default)
 
 
 class JobsUtilities:

@@ -27,7 +27,7 @@ class SqlExtraMissing(Exception):
     def __init__(self) -> None:
         super().__init__(
             "SQL runs on DuckDB, which is not installed here. "
-            'Install the extra "sql" where the workspace runs: pip install "landfall[sql]".'
+            'Install the extra "sql" in the folder of Landfall: pip install -e ".[sql]".'
         )
 
 

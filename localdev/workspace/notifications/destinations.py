@@ -99,6 +99,16 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
+def leads_astray(host: str) -> bool:
+    """Tell whether a host is an address that no receiver has: of the link (a cloud's metadata), of nobody, of many."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_link_local or address.is_unspecified or address.is_multicast
+
+
 def missing(destination_id: str) -> ApiError:
     """Return the answer for a destination that does not exist."""
     message = f"Notification destination {destination_id[:300]} does not exist."
@@ -153,7 +163,13 @@ def _split(text: str, where: str) -> SplitResult:
         url.port  # noqa: B018 - reading it raises ValueError for what is no port
     except ValueError as error:
         raise invalid(f"{where} is no URL.") from error
-    if not url.hostname or len(text) > LONGEST_URL or not text.isascii() or not text.isprintable() or " " in text:
+    if (
+        not url.hostname
+        or len(text) > LONGEST_URL
+        or not text.isascii()
+        or not text.isprintable()
+        or {" ", "\\"} & set(text)
+    ):
         raise invalid(f"{where} is no URL: https://HOST/PATH, up to {LONGEST_URL} characters, all of them ASCII.")
     return url
 
@@ -161,6 +177,8 @@ def _split(text: str, where: str) -> SplitResult:
 def _check_url(url: SplitResult, where: str, *, allow_http: bool) -> None:
     if url.username is not None or url.password is not None:
         raise invalid(f"{where} holds credentials: put them into username and password.")
+    if leads_astray(url.hostname or "") and not allow_http:
+        raise invalid(f"{where} is an address that leads to no receiver: name a host, or the address of one.")
     if url.scheme == "https" or (url.scheme == "http" and (allow_http or is_loopback(url.hostname or ""))):
         return
     raise invalid(

@@ -46,6 +46,7 @@ class Happening:
     run: Run
     attempt: Attempt | None = None
     verdict: Verdict | None = None  # of an end
+    job_run: Run | None = None  # the run that readers know, where `run` is one of iterations
 
     @property
     def subject_id(self) -> int:

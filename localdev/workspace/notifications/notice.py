@@ -71,6 +71,7 @@ class Notice:
 def notice_of(happening: Happening, now: datetime) -> Notice:
     """Return the notice of something that has happened now."""
     run, attempt = happening.run, happening.attempt
+    job_run = happening.job_run or run
     verb = {Event.START: "started", Event.DURATION: "takes longer than expected"}.get(happening.event, "")
     if happening.verdict is not None:
         timed_out = happening.outcome is not None and happening.outcome.result_state == "TIMEDOUT"
@@ -78,8 +79,8 @@ def notice_of(happening: Happening, now: datetime) -> Notice:
     return Notice(
         event=happening.event,
         job_id=run.job_id,
-        job_name=run.settings.name,
-        run_id=run.id,
+        job_name=job_run.settings.name,
+        run_id=job_run.id,
         task_run_id=None if attempt is None else attempt.id,
         task_key=None if attempt is None else attempt.task_key,
         verb=verb,

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from localdev.workspace.model import Run
-from localdev.workspace.notifications.happenings import exceeded, happenings, next_warning
+from localdev.workspace.notifications.happenings import Happening, exceeded, happenings, next_warning
 from localdev.workspace.notifications.outbox import Delivery
 from localdev.workspace.notifications.undelivered import NeverAgain, TryLater
 from localdev.workspace.store import Store
+from localdev.workspace.waking import woken_or_due
 from shared.clock import Clock
 from shared.logs import error, fact, warning
 
@@ -68,15 +70,22 @@ class Notifier:
         """Write down what a change makes worth telling; called inside the transaction of the change."""
         now = self._clock.now()
         for happening in happenings(before, after):
-            self._store.outbox.add(happening, now)
+            self._store.outbox.add(self._known(happening), now)
         self._warn(after, now)
         self._woken.set()
+
+    def _known(self, happening: Happening) -> Happening:
+        """Return what happened with the job's own run, where it happened to an iteration."""
+        run: Run | None = happening.run
+        while run is not None and run.is_loop and run.parent_id is not None:
+            run = self._store.runs.of_attempt(run.parent_id)
+        return replace(happening, job_run=run)
 
     def _warn(self, run: Run, now: datetime) -> None:
         """Write down, once for each, what takes too long, and plan when to look again."""
         for happening in exceeded(run, now):
             if not self._store.outbox.warned(happening.subject_id):
-                self._store.outbox.add(happening, now)
+                self._store.outbox.add(self._known(happening), now)
         due = next_warning(run, now)
         if due is None:
             self._warn_at.pop(run.id, None)
@@ -94,7 +103,7 @@ class Notifier:
                 logger.exception("workspace.notifications_delayed")
                 await self._clock.sleep(PAUSE_AFTER_FAULT.total_seconds())
             else:
-                await self._until(due)
+                await woken_or_due(self._woken, due, self._clock)
 
     def _look_at_durations(self) -> None:
         now = self._clock.now()
@@ -151,17 +160,6 @@ class Notifier:
     def _give_up(self, delivery: Delivery, why: str) -> None:
         self._store.outbox.give_up(delivery.id, why)
         error("workspace.notification_dead", **_fields(delivery), tries=delivery.tries + 1, error=why)
-
-    async def _until(self, due: datetime | None) -> None:
-        waits: list[asyncio.Task[Any]] = [asyncio.create_task(self._woken.wait())]
-        if due is not None:
-            seconds = (due - self._clock.now()).total_seconds()
-            waits.append(asyncio.create_task(self._clock.sleep(max(0.0, seconds))))
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
 
 
 def _fields(delivery: Delivery) -> dict[str, object]:

@@ -52,7 +52,7 @@ def check(document: Document, destination_exists: Callable[[str], bool]) -> None
     """Check the notifications of a job's settings and of all its tasks; raises ApiError for what cannot be sent."""
     _check_level(Fields(document), "", destination_exists)
     for task in map(Fields, Fields(document).objects("tasks")):
-        _check_level(task, f"Task {task.text('task_key')!r}: ", destination_exists)
+        _check_task(task, "", destination_exists)
 
 
 def is_address(text: str) -> bool:
@@ -72,6 +72,14 @@ def _expected_duration(fields: Fields) -> timedelta | None:
         if rule.text("metric") == DURATION_METRIC
     ]
     return timedelta(seconds=min(limits)) if limits else None
+
+
+def _check_task(task: Fields, before: str, destination_exists: Callable[[str], bool]) -> None:
+    where = f"{before}Task {task.text('task_key')!r}: "
+    _check_level(task, where, destination_exists)
+    nested = Fields(task.object("for_each_task")).object("task")
+    if nested:
+        _check_task(Fields(nested), where, destination_exists)
 
 
 def _check_level(fields: Fields, where: str, destination_exists: Callable[[str], bool]) -> None:

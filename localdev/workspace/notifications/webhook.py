@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from localdev.workspace.json_fields import Document
-from localdev.workspace.notifications.destinations import Destination, is_loopback
+from localdev.workspace.notifications.destinations import Destination, is_loopback, leads_astray
 from localdev.workspace.notifications.undelivered import NeverAgain, TryLater
 
 SECONDS = 5.0  # for all of it
@@ -33,6 +33,8 @@ class WebhookCarrier:
         """Post a body; raises TryLater for silence, 408, 425, 429 and 5xx, and NeverAgain for any other refusal."""
         url = "" if destination.url is None else destination.url.reveal()
         host = urlsplit(url).hostname or ""
+        if leads_astray(host) and not self._allow_http:  # it was made by a workspace that allowed it
+            raise NeverAgain("Its url is an address that leads to no receiver")
         if not (url.startswith("https://") or is_loopback(host) or self._allow_http):
             raise NeverAgain("Its url has no TLS, and the workspace runs without --allow-http-webhooks now")
         try:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from urllib.parse import parse_qs
 
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
@@ -38,6 +39,15 @@ _HEADERS = {
 }
 
 
+class _IdentifierConvertor(IntegerConvertor):
+    """The id of a job or a run in an address: Starlette's own takes any number of digits, and Python does not."""
+
+    regex = "[0-9]{1,100}"
+
+
+register_url_convertor("identifier", _IdentifierConvertor())
+
+
 class NotHere(Exception):
     """What a page's address names is not there; the text says what."""
 
@@ -57,8 +67,8 @@ class Pages:
         """Return which address leads to which page."""
         return [
             Route("/", self._guarded(self._job_list)),
-            Route("/jobs/{job_id:int}", self._guarded(self._job)),
-            Route("/jobs/{job_id:int}/runs/{run_id:int}", self._guarded(self._run)),
+            Route("/jobs/{job_id:identifier}", self._guarded(self._job)),
+            Route("/jobs/{job_id:identifier}/runs/{run_id:identifier}", self._guarded(self._run)),
             Route("/mail", self._guarded(self._mail)),
             Route("/mail/{name}", self._guarded(self._message)),
             Route("/sign-in", self._sign_in, methods=["POST"]),

@@ -58,7 +58,7 @@ class Mailbox:
 def _read(file: Path) -> Message:
     with file.open("rb") as stream:
         kept_at = datetime.fromtimestamp(os.fstat(stream.fileno()).st_mtime, UTC)
-        message = email.message_from_bytes(stream.read(LARGEST_MESSAGE), policy=email.policy.default)
+        message = _parsed(stream.read(LARGEST_MESSAGE))
     return Message(
         name=file.name,
         kept_at=kept_at,
@@ -67,6 +67,14 @@ def _read(file: Path) -> Message:
         subject=_header(message, "subject"),
         body=beginning(_body(message), LONGEST_BODY),
     )
+
+
+def _parsed(content: bytes) -> EmailMessage:
+    """Return a message; one of parts inside of parts, without end, is none."""
+    try:
+        return email.message_from_bytes(content, policy=email.policy.default)
+    except RecursionError:
+        return EmailMessage()
 
 
 def _header(message: EmailMessage, name: str) -> str:

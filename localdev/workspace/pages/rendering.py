@@ -12,6 +12,7 @@ from markupsafe import Markup
 from localdev.workspace.pages import text
 from localdev.workspace.pages.run_page import page_of_task
 from localdev.workspace.pages.spans import machine_time, moment_words, span_words
+from localdev.workspace.pages.triggers import starter_words
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -26,7 +27,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters: dict[str, Any] = {"span": span_words, "moment": _time_element, "line": _line}
+    filters: dict[str, Any] = {"span": span_words, "moment": _time_element, "line": _line, "starter": starter_words}
     templates.filters.update(filters)
     templates.globals["page_of_task"] = page_of_task
     return templates

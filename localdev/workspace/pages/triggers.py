@@ -1,11 +1,27 @@
-"""What starts a job, in a few words, from its settings as they were given."""
+"""What starts a job, in a few words, from its settings as they were given; and what started a run."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from localdev.workspace.model import TriggerType
+
 ON_REQUEST = "on request"
+_STARTERS = {
+    TriggerType.PERIODIC: "the clock",
+    TriggerType.ONE_TIME: "a request",
+    TriggerType.RETRY: "a retry",
+    TriggerType.RUN_JOB_TASK: "a task of another run",
+    TriggerType.FILE_ARRIVAL: "files arriving",
+    TriggerType.CONTINUOUS: "the end of the run before it",
+    TriggerType.TABLE: "updates of tables",
+}
+
+
+def starter_words(kind: TriggerType) -> str:
+    """Return what started a run."""
+    return _STARTERS[kind]
 
 
 def trigger_words(settings: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from localdev.workspace.errors import invalid
-from localdev.workspace.json_fields import Document, Fields
+from localdev.workspace.json_fields import Document, Fields, finite
 from localdev.workspace.model import RunRequest, TaskKind, Work
 
 # https://registry.terraform.io/providers/databricks/databricks/latest/docs/resources/job, for_each_task
@@ -40,7 +40,7 @@ class ForEachWork:
     def elements(self) -> list[Any]:
         """Return the array's elements; raises ValueError when the inputs are none."""
         try:
-            found = json.loads(self.inputs)
+            found = json.loads(self.inputs, parse_constant=finite, parse_float=finite)
         except ValueError as error:
             raise ValueError(f"The inputs are no JSON: {error}") from error
         except RecursionError as error:

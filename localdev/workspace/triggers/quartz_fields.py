@@ -188,7 +188,7 @@ def _nearest_weekday(value: int, unit: Unit) -> Field:
 
 
 def _nth(text: str) -> int:
-    if not _SIGNED.fullmatch(text) or not 1 <= int(text) <= 5:
+    if not _SIGNED.fullmatch(text) or not 1 <= _integer(text) <= 5:
         raise QuartzError("A numeric value between 1 and 5 must follow the '#' option")
     return int(text)
 

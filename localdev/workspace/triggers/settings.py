@@ -15,6 +15,8 @@ LEAST_SECONDS = 60  # of both timers of file_arrival: databricks/sdk/service/job
 _KINDS = ("schedule", "trigger", "continuous")
 _UNITS = {"MINUTES": 60, "HOURS": 3_600, "DAYS": 86_400, "WEEKS": 604_800}
 _MOST_INTERVAL = 100_000
+_LONGEST_TIMER = 10 * 365 * 86400  # seconds; ours, as is the next
+_LONGEST_TEXT = 2000  # characters of an expression, a zone or a url
 _PAUSE = ("UNPAUSED", "PAUSED")
 _RETRY_MODES = ("NEVER", "ON_FAILURE")
 
@@ -49,8 +51,8 @@ def _is_paused(fields: Fields, where: str) -> bool:
 
 
 def _schedule(fields: Fields, *, is_paused: bool) -> Schedule:
-    quartz = _quartz(fields.required_text("quartz_cron_expression", "schedule"))
-    name = fields.required_text("timezone_id", "schedule")
+    quartz = _quartz(_text(fields, "quartz_cron_expression", "schedule"))
+    name = _text(fields, "timezone_id", "schedule")
     zone = zone_of(name)
     if zone is None:
         raise invalid(f"Invalid timezone_id: {name}. It must be a Java timezone ID, such as UTC or Europe/Paris.")
@@ -95,7 +97,7 @@ def _periodic(fields: Fields, *, is_paused: bool) -> Periodic:
 
 
 def _file_arrival(fields: Fields, *, is_paused: bool) -> FileArrival:
-    url = fields.required_text("url", "trigger.file_arrival")
+    url = _text(fields, "url", "trigger.file_arrival")
     try:
         place = read_place(url)
     except NoPlace as error:
@@ -109,9 +111,16 @@ def _file_arrival(fields: Fields, *, is_paused: bool) -> FileArrival:
     )
 
 
+def _text(fields: Fields, name: str, where: str) -> str:
+    text = fields.required_text(name, where)
+    if len(text) > _LONGEST_TEXT:
+        raise invalid(f"{where}.{name} has {len(text)} characters, and at most {_LONGEST_TEXT} are taken.")
+    return text
+
+
 def _timer(fields: Fields, name: str) -> timedelta:
     """Return a timer; 0 is how some clients say that it is not set."""
-    seconds = fields.whole_number(name, 0)
+    seconds = fields.whole_number(name, 0, most=_LONGEST_TIMER)
     if 0 < seconds < LEAST_SECONDS:
         raise invalid(f"{name} is {seconds}; it must be at least {LEAST_SECONDS}.")
     return timedelta(seconds=seconds)

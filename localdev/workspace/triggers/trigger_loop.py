@@ -10,7 +10,6 @@ import asyncio
 import logging
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any
 
 from localdev.workspace.endpoint import Core
 from localdev.workspace.model import Job, Run
@@ -21,6 +20,7 @@ from localdev.workspace.triggers.file_arrival import FileWatch
 from localdev.workspace.triggers.model import Continuous, FileArrival, Periodic, Schedule, Starter
 from localdev.workspace.triggers.places import Places
 from localdev.workspace.triggers.trigger_table import TriggerState
+from localdev.workspace.waking import woken_or_due
 
 PAUSE_AFTER_FAULT = timedelta(seconds=5)
 # A sleeping laptop stops the clock that asyncio waits by: nobody is later than this after it wakes up.
@@ -146,12 +146,6 @@ class TriggerLoop:
         self._job_changed(job_id)
 
     async def _until_something_happens(self) -> None:
-        waits: list[asyncio.Task[Any]] = [asyncio.create_task(self._woken.wait())]
-        if self._due:
-            wait = min(LONGEST_WAIT, min(self._due.values()) - self._core.clock.now())
-            waits.append(asyncio.create_task(self._core.clock.sleep(max(0.0, wait.total_seconds()))))
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in waits:
-                task.cancel()
+        clock = self._core.clock
+        due = min(*self._due.values(), clock.now() + LONGEST_WAIT) if self._due else None
+        await woken_or_due(self._woken, due, clock)

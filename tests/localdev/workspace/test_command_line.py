@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import httpx
 import psutil
 import pytest
 
-from localdev.workspace.__main__ import TOKEN_VARIABLE, _parser, main
+from localdev.workspace.__main__ import TOKEN_VARIABLE, _parser, _settings, main
 from tests.fakes.waiting import block_until
 from tests.localdev.workspace.kit import TOKEN, Json, job, notebook, sign_in, task
 
@@ -319,9 +319,11 @@ def test_help_explains_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
 
     assert end.value.code == 0
-    for option in ("--data", "--notebooks", "--port", "--token-file", "--env", "--running-tasks", "--faults"):
-        assert option in text
+    for action in _parser()._actions:
+        assert action.help, action.option_strings
+        assert action.option_strings[-1] in text
     assert TOKEN_VARIABLE in text
+    assert "python -m localdev.workspace --data .workspace --notebooks samples/notebooks" in " ".join(text.split())
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "x"])
@@ -330,7 +332,7 @@ def test_running_tasks_must_be_positive(tmp_path: Path, number: str, capsys: pyt
     with pytest.raises(SystemExit):
         main([*arguments(tmp_path), "--running-tasks", number])
 
-    assert "--running-tasks" in capsys.readouterr().err
+    assert f"--running-tasks: {number!r} is no number from 1 on" in capsys.readouterr().err
 
 
 def command(*more: str) -> subprocess.CompletedProcess[str]:
@@ -351,6 +353,20 @@ def test_folders_mean_the_same_in_every_task() -> None:
     options = _parser().parse_args(["--data", "data", "--notebooks", "notebooks"])
 
     assert (options.data, options.notebooks) == (Path.cwd() / "data", Path.cwd() / "notebooks")
+
+
+@pytest.mark.parametrize("name", ["faults", "rate_limits", "short_pages", "allow_shell", "install_libraries"])
+def test_switches_are_off_unless_named(tmp_path: Path, name: str) -> None:
+    """Each option switches its own thing on, and nothing else does."""
+    common = ["--data", str(tmp_path), "--notebooks", str(tmp_path)]
+    environment = {TOKEN_VARIABLE: "dapi"}
+
+    off = _settings(_parser().parse_args(common), environment)
+    on = _settings(_parser().parse_args([*common, f"--{name.replace('_', '-')}"]), environment)
+
+    switched: Json = {name: True}
+    assert getattr(off, name) is False
+    assert on == replace(off, **switched)
 
 
 def test_users_and_clients_come_from_files(tmp_path: Path) -> None:

@@ -1,16 +1,11 @@
 """dbt tasks that really run, with dbt's adapter for DuckDB.
 
-dbt wants an older pathspec than our tests, so it lives in an environment of its own beside theirs, `.venv-dbt-3.11` or
-`.venv-dbt-3.13`, which the tests make on CI: half a minute and 200 MB, once.
+dbt wants an older pathspec than our tests, so it lives in an environment of its own: half a minute and 200 MB, once.
 """
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
-import subprocess
-import sys
 import tarfile
 import tomllib
 from pathlib import Path
@@ -19,39 +14,37 @@ from urllib.parse import unquote, urlparse
 
 import pytest
 
+from localdev.workspace.runner import TaskResult
+from tests.fakes.own_environment import ROOT, own_environment
 from tests.localdev.workspace.kit import Json
 from tests.localdev.workspace.process_kit import Processes, system_path
-
-ROOT = Path(__file__).parents[3]
-OWN = ROOT / f".venv-dbt-{sys.version_info.major}.{sys.version_info.minor}"
 
 
 @pytest.fixture(scope="session")
 def dbt_path() -> str:
-    """Return a PATH with dbt; on CI made once, whichever test process comes first."""
-    if not (OWN / "ready").exists():
-        if "CI" not in os.environ:
-            pytest.skip(f"needs dbt in {OWN.name}: with CI=1 the tests make it")
-        make_environment()
-    return f"{OWN / 'bin'}:{system_path()}"
-
-
-def make_environment() -> None:
-    """Install the extra into a venv of its own; a marker says that it is whole."""
+    """Return a PATH with dbt, as the extra asks for it."""
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["dbt"]
-    OWN.mkdir(exist_ok=True)
-    with (OWN / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (OWN / "ready").exists():
-            subprocess.run([sys.executable, "-m", "venv", OWN], check=True)
-            subprocess.run([OWN / "bin" / "pip", "install", "--quiet", *wanted], check=True)
-            (OWN / "ready").touch()
+    return f"{own_environment('dbt', wanted)}:{system_path()}"
 
 
 @pytest.fixture
 def processes(tmp_path: Path, dbt_path: str) -> Processes:
     """Return a place to run tasks, with a project of one model."""
-    found = Processes(tmp_path, path=dbt_path)
+    return processes_with_project(tmp_path, dbt_path)
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory, dbt_path: str) -> tuple[Processes, TaskResult]:
+    """Run a task once for all tests that ask about nothing but what it left: each dbt takes seconds."""
+    processes = processes_with_project(tmp_path_factory.mktemp("dbt"), dbt_path)
+    libraries = [{"pypi": {"package": "dbt-databricks>=1.0.0,<2.0.0"}}]
+    work = {**task("dbt deps", "dbt run --vars '{n: 7}'"), "libraries": libraries}
+    return processes, asyncio.run(processes.run(work))
+
+
+def processes_with_project(folder: Path, dbt_path: str) -> Processes:
+    """Return a place to run tasks, with a project of one model."""
+    found = Processes(folder, path=dbt_path)
     found.write("shop/dbt_project.yml", "name: shop\nversion: '1.0'\nprofile: theirs\nmodel-paths: [models]\n")
     found.write("shop/models/orders.sql", "{{ config(materialized='table') }} select {{ var('n', 1) }} as n")
     return found
@@ -71,9 +64,10 @@ async def rows(processes: Processes, table: str) -> str:
     return result.output.logs or result.outcome.message
 
 
-async def test_commands_run_in_order(processes: Processes) -> None:
+@pytest.mark.proof
+async def test_commands_run_in_order(ran: tuple[Processes, TaskResult]) -> None:
     """On the database that SQL tasks read; the project in the workspace stays as it was."""
-    result = await processes.run(task("dbt deps", "dbt run --vars '{n: 7}'"))
+    processes, result = ran
 
     logs = result.output.logs or ""
     assert result.outcome.succeeded, logs
@@ -82,14 +76,25 @@ async def test_commands_run_in_order(processes: Processes) -> None:
     assert sorted(path.name for path in (processes.notebooks / "shop").iterdir()) == ["dbt_project.yml", "models"]
 
 
-async def test_artifacts_are_linked(processes: Processes) -> None:
+@pytest.mark.proof
+def test_artifacts_are_linked(ran: tuple[Processes, TaskResult]) -> None:
     """What dbt made of the project is in an archive, as Databricks gives it."""
-    result = await processes.run(task("dbt run"))
+    _, result = ran
 
     with tarfile.open(unquote(urlparse(result.output.fields["dbt_output"]["artifacts_link"]).path)) as archive:
         assert {"target/manifest.json", "target/run_results.json", "logs/dbt.log"} <= set(archive.getnames())
 
 
+@pytest.mark.proof
+def test_adapter_of_databricks_is_not_wanted(ran: tuple[Processes, TaskResult]) -> None:
+    """A job names dbt-databricks in its libraries; here DuckDB's adapter stands for it."""
+    _, result = ran
+
+    assert result.outcome.succeeded
+    assert "duckdb=" in (result.output.logs or "")
+
+
+@pytest.mark.proof
 async def test_first_failing_command_is_the_last(processes: Processes) -> None:
     """The error names it, and the commands after it do not run."""
     result = await processes.run(task("dbt run"), {"dbt_commands": ["dbt nonsense", "dbt run"]})
@@ -100,6 +105,7 @@ async def test_first_failing_command_is_the_last(processes: Processes) -> None:
     assert "artifacts_link" in result.output.fields["dbt_output"]
 
 
+@pytest.mark.proof
 async def test_schema_and_catalog_are_kept(processes: Processes) -> None:
     """The schema is made; the catalog is a name for the one database."""
     result = await processes.run(task("dbt run", schema="gold", catalog="lake"))
@@ -108,6 +114,7 @@ async def test_schema_and_catalog_are_kept(processes: Processes) -> None:
     assert await rows(processes, "gold.orders") == "n\n1\n"
 
 
+@pytest.mark.proof
 async def test_own_profile_is_used_without_a_warehouse(processes: Processes) -> None:
     """The project's, or that of profiles_directory; one outside the project is refused."""
     profile = "theirs: {target: a, outputs: {a: {type: duckdb, path: ':memory:', schema: own}}}"
@@ -122,21 +129,13 @@ async def test_own_profile_is_used_without_a_warehouse(processes: Processes) -> 
     assert nothing.output.error == "There is no profiles.yml in profiles_directory 'models'."
 
 
+@pytest.mark.proof
 async def test_parallel_tasks_wait_for_the_database_with_dbt(processes: Processes) -> None:
     """Whoever finds it taken starts its command again, until the other is done."""
     results = await asyncio.gather(*(processes.run(task("dbt run", schema=name)) for name in ("a", "b")))
 
     assert [result.outcome.code for result in results] == ["SUCCESS"] * 2
     assert await rows(processes, "a.orders UNION ALL FROM b.orders") == "n\n1\n1\n"
-
-
-async def test_adapter_of_databricks_is_not_wanted(processes: Processes) -> None:
-    """A job names dbt-databricks in its libraries; here DuckDB's adapter stands for it."""
-    libraries = [{"pypi": {"package": "dbt-databricks>=1.0.0,<2.0.0"}}]
-
-    result = await processes.run({**task("dbt run"), "libraries": libraries})
-
-    assert result.outcome.succeeded
 
 
 async def test_missing_dbt_names_the_extra(tmp_path: Path) -> None:
@@ -146,7 +145,7 @@ async def test_missing_dbt_names_the_extra(tmp_path: Path) -> None:
 
     result = await processes.run(task("dbt run"))
 
-    assert 'pip install "landfall[dbt]"' in (result.output.error or "")
+    assert 'pip install -e ".[dbt]"' in (result.output.error or "")
 
 
 async def test_missing_project_is_told(tmp_path: Path) -> None:

@@ -147,6 +147,8 @@ def test_other_features_are_refused_by_name(body: dict[str, Any], message: str) 
         pytest.param(job(parameters=[{"name": "a b"}]), "The job parameter 'a b'", id="parameter name"),
         pytest.param(job(parameters=[{"name": "a"}, {"name": "a"}]), "have the name 'a'", id="same parameter"),
         pytest.param(job(name="x" * 4097), "longer than 4096 bytes", id="name"),
+        pytest.param(job(description="x" * 27_701), "description has 27701 characters", id="description"),
+        pytest.param(job(tags={str(number): "" for number in range(26)}), "a maximum of 25 tags", id="tags"),
         pytest.param(
             job({"task_key": "a", "spark_python_task": {"python_file": "dbfs:/a.py"}}),
             "must be an absolute workspace path",

@@ -133,6 +133,7 @@ async def test_errors_look_like_those_of_source_notebooks(real: Workspace, noteb
     ]
 
 
+@pytest.mark.proof  # each starts a kernel
 @pytest.mark.parametrize(
     ("cell", "error"),
     [

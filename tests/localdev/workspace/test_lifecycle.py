@@ -156,6 +156,15 @@ def test_single_failed_task_has_the_documented_message() -> None:
     assert run.outcome.message == "Task main failed with message: Workload failed, see run output for details."
 
 
+def test_question_ends_a_message_by_itself() -> None:
+    """A hint that asks is not given a full stop as well."""
+    wrong = outcomes.misconfigured("The reference does not exist. Did you mean `{{job.id}}`?")
+    run = after(new_run(settings_of(task("main"))), "main", wrong)
+
+    assert run.outcome is not None
+    assert run.outcome.message.endswith("Did you mean `{{job.id}}`?")
+
+
 def test_failed_task_is_tried_again() -> None:
     """max_retries counts the tries after the first; each has its own id and the first one's as origin."""
     run = new_run(settings_of(task("a", max_retries=1), task("b", "a")))

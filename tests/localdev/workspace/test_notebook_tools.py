@@ -86,7 +86,8 @@ async def test_later_tasks_see_task_values(real: Workspace, notebooks: Path) -> 
         ("dbutils.jobs.taskValues.set('x', {1, 2})", "ValueError: The task value x cannot be expressed as JSON"),
         ("dbutils.jobs.taskValues.set('x', float('nan'))", "ValueError: The task value x cannot be expressed as JSON"),
         ("dbutils.jobs.taskValues.set(7, 1)", "TypeError: The key of a task value must be a string"),
-        ("dbutils.jobs.taskValues.get('nobody', 'x')", "ValueError: No task of the run that ended before"),
+        ("dbutils.jobs.taskValues.get('main', 'x')", "ValueError: The task 'main' has not set the task value 'x'"),
+        ("dbutils.jobs.taskValues.get('nobody', 'x', default=1)", "ValueError: The run has no task 'nobody'"),
     ],
 )
 async def test_task_values_have_their_errors(real: Workspace, notebooks: Path, cell: str, error: str) -> None:
@@ -434,7 +435,7 @@ async def test_missing_spark_says_what_to_install(real: Workspace, notebooks: Pa
     _, outputs = await run(real, task())
 
     assert outputs["main"]["error"].startswith("NameError: name 'spark' is not defined: there is no Spark here.")
-    assert 'pip install "landfall[spark]"' in outputs["main"]["error"]
+    assert 'pip install -e ".[spark]"' in outputs["main"]["error"]
 
 
 async def test_spark_is_made_when_it_is_used(real: Workspace, notebooks: Path) -> None:

@@ -74,7 +74,7 @@ async def test_missing_spark_names_the_extra(tmp_path: Path) -> None:
     result = await processes.run(task())
 
     assert result.outcome.code == "RUN_EXECUTION_ERROR"
-    assert 'pip install "landfall[spark]"' in (result.output.error or "")
+    assert 'pip install -e ".[spark]"' in (result.output.error or "")
 
 
 async def test_missing_java_is_told_before_spark_starts(tmp_path: Path) -> None:

@@ -54,6 +54,16 @@ async def test_task_ends_as_planned(
     assert attempt["status"]["termination_details"]["code"] == code
 
 
+async def test_planned_failure_can_have_any_code(planned: Workspace) -> None:
+    """Codes tell a client what to do, and new ones come up: the run has its failed task's."""
+    await plan(planned, outcome="INTERNAL_ERROR", code="CLUSTER_ERROR")
+
+    run = await ran(planned, task("ingest"))
+
+    assert run["status"]["termination_details"]["code"] == "CLUSTER_ERROR"
+    assert run["tasks"][0]["status"]["termination_details"]["code"] == "CLUSTER_ERROR"
+
+
 async def test_plan_holds_for_the_tasks_it_names(planned: Workspace) -> None:
     """By their keys, as often as it says; what follows a failed task is not run."""
     await plan(planned, task="ingest*", outcome="FAILED", times=2)

@@ -77,6 +77,42 @@ async def history(workspace: Workspace, run_id: int) -> list[dict[str, Any]]:
     return list(answer.json()["repair_history"])
 
 
+async def test_repair_takes_the_jobs_current_settings(scripted: Workspace, runner: ScriptedRunner) -> None:
+    """What was mended in the job counts for the tasks that run again, as the SDK says of repair_run."""
+    run_id = await failed_run(scripted, runner)
+    job_id = (await scripted.run(run_id))["job_id"]
+    mended = {**task("b", "a"), "notebook_task": {"notebook_path": "/Workspace/mended"}, "max_retries": 1}
+    changed = await scripted.post("update", {"job_id": job_id, "new_settings": {"name": "Mended", "tasks": [mended]}})
+    await repaired(scripted, run_id)
+    await started(runner, 3)
+
+    run = await scripted.run(run_id)
+
+    assert changed.status_code == 200
+    work = runner.started[2].launch.work
+    assert isinstance(work, NotebookWork)
+    assert (work.path, run["run_name"]) == ("/Workspace/mended", "Mended")
+
+
+async def test_repair_of_another_job_than_it_was(scripted: Workspace, runner: ScriptedRunner) -> None:
+    """A task that the job no longer has runs as it was; one that it has got meanwhile is none of the run's."""
+    run_id = await failed_run(scripted, runner)
+    job_id = (await scripted.run(run_id))["job_id"]
+    comparison = {"left": "1", "op": "EQUAL_TO", "right": "1"}
+    new = [{"task_key": "a", "condition_task": comparison}, task("c", "d"), task("d")]
+    changed = await scripted.post("reset", {"job_id": job_id, "new_settings": {"name": "Other", "tasks": new}})
+    await repaired(scripted, run_id)
+    await started(runner, 4)
+    for execution in runner.started[2:]:
+        execution.finish()
+
+    run = await scripted.ended(run_id)
+
+    assert changed.status_code == 200, changed.text
+    assert sorted(each.launch.task_key for each in runner.started[2:]) == ["b", "c"]
+    assert run["state"]["result_state"] == "SUCCESS"
+
+
 async def test_history_tells_every_repair(scripted: Workspace, runner: ScriptedRunner) -> None:
     """The original run is its first item and has no id; without being asked for, the history is left out."""
     run_id = await failed_run(scripted, runner)
@@ -88,7 +124,10 @@ async def test_history_tells_every_repair(scripted: Workspace, runner: ScriptedR
     assert [(item["type"], item["status"]["state"]) for item in before] == [("ORIGINAL", "TERMINATED")]
     assert after[0] == before[0]
     assert (after[1]["type"], after[1]["id"], after[1]["end_time"]) == ("REPAIR", repair_id, 0)
-    assert "repair_history" not in await scripted.run(run_id)
+    run = await scripted.run(run_id)
+    assert "repair_history" not in run
+    numbers = {each["run_id"]: each["attempt_number"] for each in run["tasks"]}
+    assert [[numbers[each] for each in item["task_run_ids"]] for item in after] == [[0, 0, 0], [1, 1]]
 
 
 async def test_repair_names_the_last_one(scripted: Workspace, runner: ScriptedRunner) -> None:

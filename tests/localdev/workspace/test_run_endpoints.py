@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,15 @@ import pytest
 from localdev.workspace.scripted_runner import SUCCESS, ScriptedRunner, failure
 from localdev.workspace.tasks.notebook import NotebookWork
 from localdev.workspace.tasks.python_file import PythonFileWork
-from tests.localdev.workspace.kit import START, StandingClock, Workspace, started, task
+from tests.localdev.workspace.kit import (
+    START,
+    StandingClock,
+    Workspace,
+    open_without_wire,
+    started,
+    task,
+    workspace_settings,
+)
 
 MILLIS = round(START.timestamp() * 1000)
 
@@ -237,8 +246,8 @@ async def test_list_filters(scripted: Workspace, runner: ScriptedRunner, clock: 
 @pytest.mark.parametrize(
     "query",
     [
-        {"limit": 26},
-        {"limit": 0},
+        {"limit": 27},
+        {"limit": -1},
         {"active_only": "true", "completed_only": "true"},
         {"offset": 20},
         {"run_type": "x"},
@@ -250,6 +259,44 @@ async def test_list_filters(scripted: Workspace, runner: ScriptedRunner, clock: 
 async def test_unusable_list_queries_are_refused(scripted: Workspace, query: dict[str, Any]) -> None:
     """A filter that is not understood is an error and not ignored."""
     assert (await scripted.get("runs/list", **query)).status_code == 400
+
+
+@pytest.mark.parametrize(("query", "shown"), [({"limit": 1}, 1), ({"limit": 26}, 26), ({"limit": 0}, 25), ({}, 20)])
+async def test_list_takes_limits_as_a_workspace_does(scripted: Workspace, query: dict[str, Any], shown: int) -> None:
+    """Up to 25 is documented and 26 is taken; 0 is the most that is documented, and none is 20."""
+    job_id = await scripted.create(max_concurrent_runs=0)
+    for _ in range(27):
+        await scripted.run_now(job_id)
+
+    answer = await scripted.get("runs/list", **query)
+
+    assert len(answer.json()["runs"]) == shown
+
+
+async def test_too_large_a_limit_is_refused_in_the_clouds_words(scripted: Workspace) -> None:
+    """https://github.com/databricks/databricks-cli/issues/464 has the message."""
+    answer = await scripted.get("runs/list", limit=27)
+
+    assert answer.json()["message"] == "Invalid limit 27 - it has to be no more than 26."
+
+
+async def test_pages_can_come_short(tmp_path: Path, clock: StandingClock, runner: ScriptedRunner) -> None:
+    """Every run and job is on one page all the same, and only the last page has no token."""
+    settings = workspace_settings(tmp_path, short_pages=True)
+    async with open_without_wire(settings, clock=clock, runner=runner) as workspace:
+        jobs = [await workspace.create(max_concurrent_runs=0) for _ in range(12)]
+        runs = [await workspace.run_now(jobs[0]) for _ in range(40)]
+        pages: dict[str, list[list[int]]] = {}
+        for endpoint, name, key in (("runs/list", "runs", "run_id"), ("list", "jobs", "job_id")):
+            answer = (await workspace.get(endpoint, limit=10)).json()
+            pages[name] = [[each[key] for each in answer[name]]]
+            while token := answer.get("next_page_token"):
+                answer = (await workspace.get(endpoint, limit=10, page_token=token)).json()
+                pages[name].append([each[key] for each in answer[name]])
+
+    assert [each for page in pages["runs"] for each in page] == runs[::-1]
+    assert [each for page in pages["jobs"] for each in page] == jobs[::-1]
+    assert len({len(page) for page in pages["runs"]}) > 2
 
 
 async def test_list_shows_tasks_on_request(scripted: Workspace) -> None:

@@ -1,4 +1,4 @@
-"""Every field of every request and answer that the SDK knows has a place in docs/workspace.md, and it is the truth.
+"""Every field of every request and answer that the SDK knows has a place in docs/workspace-api.md, and it is the truth.
 
 A newer SDK with a field of which nobody has decided anything fails here, with the field's name.
 """
@@ -18,7 +18,7 @@ from localdev.workspace.scripted_runner import ScriptedRunner, failure
 from tests.localdev.workspace.kit import Json, Workspace, open_without_wire, workspace_settings
 from tests.localdev.workspace.sdk_shapes import TASK_KINDS, WORK, fields_of, settings_with, value_of
 
-TEXT = (Path(__file__).parents[3] / "docs" / "workspace.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[3] / "docs" / "workspace-api.md").read_text(encoding="utf-8")
 SECTION = TEXT.split("## Every field\n", 1)[1].split("\n## ", 1)[0]
 SETTINGS = (jobs.JobSettings, jobs.Task, *TASK_KINDS)
 CALLS = ("create", "run_now", "submit", "repair_run", "cancel_all_runs", "list_runs", "get_run", "list", "get")

@@ -52,3 +52,35 @@ def test_values_come_out_as_they_went_in(value: str) -> None:
 
     assert len(connection.extract_statements(bound)) == len(connection.extract_statements(quoted)) == 1
     assert connection.execute(bound).fetchall() == connection.execute(quoted).fetchall() == [(value,)]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT /* a /* b */ :a */ 1",
+        "SELECT /* a /* b /* c */ */ :a */ 1",
+        "SELECT E'{{a}}' IS NULL",
+        "SELECT e'it\\'s {{a}}' IS NULL",
+        "SELECT E'\\\\' || :a IS NULL",
+        "SELECT /* :a */ 1 -- :a",
+        "SELECT length($a1$ '{{a}}' $a1$) < 0",
+    ],
+)
+@pytest.mark.parametrize(
+    "value",
+    ["*/ 'injected', /*", "\\' || 'injected' || E'", "\\' , 'injected' --", "' , 'injected' --", "\\", "\n'injected'"],
+)
+def test_value_never_leaves_its_place(sql: str, value: str) -> None:
+    """Not out of a comment inside of a comment, nor out of a string in which a backslash means something."""
+    rows = duckdb.sql(with_values(sql, {"a": value})).fetchall()
+
+    assert len(rows) == 1
+    assert rows[0][0] in {1, False}
+    assert len(rows[0]) == 1
+
+
+@pytest.mark.parametrize("sql", ["SELECT 1 /* :a", "SELECT 1 " + "/*" * 20 + "*/" * 20])
+def test_comment_that_cannot_be_followed_is_refused(sql: str) -> None:
+    """Where it ends is where a value would begin to be SQL."""
+    with pytest.raises(TaskFailed, match="comment without an end"):
+        with_values(sql, {"a": "x"})

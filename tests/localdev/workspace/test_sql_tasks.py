@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import json
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 import pytest
 
 from localdev.workspace.model import TaskOutput
-from tests.localdev.workspace.kit import Json
+from tests.localdev.workspace.kit import Json, Workspace, notebook
 from tests.localdev.workspace.process_kit import Processes
 
 
@@ -138,4 +139,45 @@ async def test_missing_duckdb_names_the_extra(processes: Processes) -> None:
     result = await processes.run(task())
 
     assert result.outcome.code == "RUN_EXECUTION_ERROR"
-    assert 'pip install "landfall[sql]"' in (result.output.error or "")
+    assert 'pip install -e ".[sql]"' in (result.output.error or "")
+
+
+async def test_rows_are_there_for_later_tasks(real: Workspace, tmp_path: Path) -> None:
+    """A reference to the output of the last query gives its rows, as text: to conditions, loops and parameters."""
+    (tmp_path / "notebooks" / "query.sql").write_text("SELECT 42 AS total, NULL AS gap UNION ALL SELECT 7, 'x'")
+    notebook(tmp_path / "notebooks", "show", "dbutils.notebook.exit(dbutils.widgets.get('rows'))")
+    query = {"task_key": "query", "sql_task": {"warehouse_id": "w1", "file": {"path": "/Workspace/query.sql"}}}
+    wanted = {"left": "{{tasks.query.output.first_row.total}}", "op": "EQUAL_TO", "right": "42"}
+    condition = {"task_key": "check", "condition_task": wanted, "depends_on": [{"task_key": "query"}]}
+    each = {"inputs": "{{tasks.query.output.rows}}", "task": task_of("each", "{{input.total}}")}
+    loop = {"task_key": "loop", "for_each_task": each, "depends_on": [{"task_key": "query"}]}
+    show = {**task_of("show", "{{tasks.query.output.rows}}"), "depends_on": [{"task_key": "query"}]}
+
+    ended = await real.ended(await real.run_now(await real.create(query, condition, loop, show)))
+
+    outputs = await real.outputs(ended)
+    tasks = {each["task_key"]: each for each in ended["tasks"]}
+    assert ended["state"]["result_state"] == "SUCCESS", outputs
+    assert tasks["check"]["condition_task"]["outcome"] == "true"
+    assert tasks["loop"]["for_each_task"]["stats"]["task_run_stats"]["succeeded_iterations"] == 2
+    rows = [{"total": "42", "gap": None}, {"total": "7", "gap": "x"}]
+    assert json.loads(outputs["show"]["notebook_output"]["result"]) == rows
+
+
+async def test_rows_for_later_tasks_are_bounded(processes: Processes) -> None:
+    """As many whole rows as 48 KiB of JSON hold, as of task values: a table belongs into the file of results."""
+    processes.write("main.sql", "SELECT repeat('é', 1000) AS text, range AS number FROM range(100000)")
+
+    result = await processes.run(task())
+
+    assert result.output.rows is not None
+    assert [each["number"] for each in result.output.rows] == [str(number) for number in range(len(result.output.rows))]
+    assert 20 < len(result.output.rows) < 48
+
+
+def task_of(key: str, rows: str) -> Json:
+    """Return a task with the notebook `show`, which leaves with what it is given."""
+    return {
+        "task_key": key,
+        "notebook_task": {"notebook_path": "/Workspace/show", "base_parameters": {"rows": rows}},
+    }

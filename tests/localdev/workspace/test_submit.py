@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from localdev.workspace.scripted_runner import ScriptedRunner
 from tests.localdev.workspace.kit import Json, Workspace, open_without_wire, started, task, workspace_settings
 
@@ -84,14 +86,18 @@ async def test_submitted_run_keeps_its_limits(scripted: Workspace, runner: Scrip
     assert run["state"]["result_state"] == "CANCELED"
 
 
-async def test_older_form_has_one_task(scripted: Workspace) -> None:
-    """Older clients put the task's fields where `tasks` stand now."""
-    body = {"run_name": "Old", "notebook_task": {"notebook_path": "/Workspace/x"}, "existing_cluster_id": "c-1"}
+@pytest.mark.parametrize(
+    ("run_name", "key"),
+    [("Old", "Old"), ("an older é run", "an_older___run"), ("x" * 120, "x" * 100), ("", "Untitled")],
+)
+async def test_older_form_has_one_task(scripted: Workspace, run_name: str, key: str) -> None:
+    """Older clients put the task's fields where `tasks` stand now, and find the task by the name of the run."""
+    body = {"run_name": run_name, "notebook_task": {"notebook_path": "/Workspace/x"}, "existing_cluster_id": "c-1"}
 
     answer = await scripted.post("runs/submit", body)
 
     run = await scripted.run(answer.json()["run_id"])
-    assert [(each["task_key"], each["existing_cluster_id"]) for each in run["tasks"]] == [("main", "c-1")]
+    assert [(each["task_key"], each["existing_cluster_id"]) for each in run["tasks"]] == [(key, "c-1")]
 
 
 async def test_submit_refuses_what_create_refuses(scripted: Workspace) -> None:

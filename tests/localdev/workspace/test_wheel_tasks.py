@@ -35,7 +35,18 @@ LIBRARIES: list[Json] = [{"whl": "/Workspace/dist/shop-1.0-py3-none-any.whl"}]
 @pytest.fixture
 def processes(tmp_path: Path) -> Processes:
     """Return a place to run tasks, with the shop's wheel in the workspace."""
-    found = Processes(tmp_path)
+    return processes_of_shop(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Processes:
+    """Return such a place for all tests that leave the wheel alone: its environment is made once, in two seconds."""
+    return processes_of_shop(tmp_path_factory.mktemp("shop"))
+
+
+def processes_of_shop(folder: Path) -> Processes:
+    """Return a place to run tasks, with the shop's wheel in the workspace."""
+    found = Processes(folder)
     wheel(found.notebooks / "dist", SHOP, entry_points=ENTRY_POINTS)
     return found
 
@@ -51,19 +62,17 @@ def environments(processes: Processes) -> list[Path]:
     return [marker.parent for marker in (processes.data / "environments").glob("*/ready")]
 
 
-async def test_entry_point_of_the_metadata_runs(processes: Processes) -> None:
+async def test_entry_point_of_the_metadata_runs(shop: Processes) -> None:
     """With its parameters as the command line, and what it prints in the logs."""
-    result = await processes.run(
-        task(named_parameters={"date": "own"}), None, {"date": "2026-11-22", "file": "é 1.csv"}
-    )
+    result = await shop.run(task(named_parameters={"date": "own"}), None, {"date": "2026-11-22", "file": "é 1.csv"})
 
     assert result.outcome.succeeded
     assert result.output.logs == "entry point ['shop', '--date=2026-11-22', '--file=é 1.csv']\n"
 
 
-async def test_function_of_the_package_runs_without_metadata(processes: Processes) -> None:
+async def test_function_of_the_package_runs_without_metadata(shop: Processes) -> None:
     """A name that is no entry point is a function of the package itself."""
-    result = await processes.run(task("checks"))
+    result = await shop.run(task("checks"))
 
     assert result.output.logs == "function\n"
 
@@ -87,24 +96,24 @@ async def test_what_is_installed_needs_no_library(processes: Processes) -> None:
         ("leave", "SystemExit: 3"),
     ],
 )
-async def test_wheel_that_fails_says_why(processes: Processes, entry_point: str, error: str) -> None:
+async def test_wheel_that_fails_says_why(shop: Processes, entry_point: str, error: str) -> None:
     """An exception, an exit code other than 0, or an entry point that is not there."""
-    result = await processes.run(task(entry_point, parameters=["3"]))
+    result = await shop.run(task(entry_point, parameters=["3"]))
 
     assert result.outcome.code == "RUN_EXECUTION_ERROR"
     assert (result.output.error or "").startswith(error)
 
 
-async def test_exit_with_0_is_well(processes: Processes) -> None:
+async def test_exit_with_0_is_well(shop: Processes) -> None:
     """As for a Python file."""
-    result = await processes.run(task("leave", parameters=["0"]))
+    result = await shop.run(task("leave", parameters=["0"]))
 
     assert result.outcome.succeeded
 
 
-async def test_missing_package_is_told(processes: Processes) -> None:
+async def test_missing_package_is_told(shop: Processes) -> None:
     """The error says where a package can come from."""
-    result = await processes.run(task(libraries=[]))
+    result = await shop.run(task(libraries=[]))
 
     assert result.output.error == (
         "The package 'shop' is not installed: name its wheel in the task's libraries, "
@@ -112,9 +121,9 @@ async def test_missing_package_is_told(processes: Processes) -> None:
     )
 
 
-async def test_missing_wheel_is_a_library_error(processes: Processes) -> None:
+async def test_missing_wheel_is_a_library_error(shop: Processes) -> None:
     """The run says that it is the library, before anything runs."""
-    result = await processes.run(task(libraries=[{"whl": "/Workspace/dist/other.whl"}]))
+    result = await shop.run(task(libraries=[{"whl": "/Workspace/dist/other.whl"}]))
 
     assert result.outcome.code == "LIBRARY_INSTALLATION_ERROR"
     assert "/Workspace/dist/other.whl" in (result.output.error or "")
@@ -136,7 +145,7 @@ async def test_tasks_with_the_same_libraries_share_an_environment(processes: Pro
 
 async def test_killed_installation_leaves_no_environment(processes: Processes) -> None:
     """What kill -9 leaves half made is never used: the next task makes it anew."""
-    wheel(processes.notebooks / "dist", {**SHOP, **{f"shop/big{n}.py": "x = 1\n" * 2000 for n in range(300)}})
+    wheel(processes.notebooks / "dist", {**SHOP, **{f"shop/big{n}.py": "x = 1\n" * 2000 for n in range(100)}})
     execution = await processes.start(task("checks"))
     folder = processes.data / "environments"
     await until(lambda: any(folder.glob("*/lib/*/site-packages/_below.pth")))  # pip is about to start
@@ -153,15 +162,15 @@ async def test_killed_installation_leaves_no_environment(processes: Processes) -
     assert again.output.logs == "function\n"
 
 
-async def test_package_that_may_not_be_fetched_names_the_option(processes: Processes) -> None:
+async def test_package_that_may_not_be_fetched_names_the_option(shop: Processes) -> None:
     """Nothing is fetched unless the workspace's owner allows it; what is installed anyway will do."""
     installed = [*LIBRARIES, {"pypi": {"package": "pytest>=8"}}]
     missing = [*LIBRARIES, {"pypi": {"package": "great-expectations==0.18.0"}}]
-    processes.write("requirements.txt", "pytest\n")
+    shop.write("requirements.txt", "pytest\n")
 
-    fine = await processes.run(task(libraries=installed))
-    refused = await processes.run(task(libraries=missing))
-    listed = await processes.run(task(libraries=[{"requirements": "/Workspace/requirements.txt"}]))
+    fine = await shop.run(task(libraries=installed))
+    refused = await shop.run(task(libraries=missing))
+    listed = await shop.run(task(libraries=[{"requirements": "/Workspace/requirements.txt"}]))
 
     assert fine.outcome.succeeded
     assert refused.outcome.code == listed.outcome.code == "LIBRARY_INSTALLATION_ERROR"
@@ -224,13 +233,11 @@ async def test_requirements_file_is_installed(tmp_path: Path) -> None:
     assert result.output.logs == "function\n"
 
 
-async def test_libraries_serve_other_kinds_too(processes: Processes) -> None:
+async def test_libraries_serve_other_kinds_too(shop: Processes) -> None:
     """A Python file imports from its task's wheel, and so do the processes it starts."""
-    processes.write(
-        "main.py", "import subprocess, shop\nsubprocess.run(['python', '-c', 'import shop; shop.checks()'])\n"
-    )
+    shop.write("main.py", "import subprocess, shop\nsubprocess.run(['python', '-c', 'import shop; shop.checks()'])\n")
 
-    result = await processes.run({"spark_python_task": {"python_file": "/Workspace/main.py"}, "libraries": LIBRARIES})
+    result = await shop.run({"spark_python_task": {"python_file": "/Workspace/main.py"}, "libraries": LIBRARIES})
 
     assert result.output.logs == "function\n"
 

@@ -285,6 +285,16 @@ async def test_personal_token_cannot_be_renewed(
     assert bearers(server) == [TOKEN]
 
 
+async def test_number_for_an_error_code_is_said_once(
+    server: ScriptedServer, jobs: JobsClient, request_to_run: RunRequest, deadline: Deadline
+) -> None:
+    """Databricks repeats the status of such an answer as its code."""
+    server.will(says(403, {"error_code": 403, "message": "Invalid access token."}))
+
+    with pytest.raises(JobsUnauthorised, match=r"^Databricks answered 403 to \S+: Invalid access token\."):
+        await jobs.run_now(request_to_run, deadline)
+
+
 async def test_missing_permission_is_not_a_stale_token(
     server: ScriptedServer, renewing_jobs: JobsClient, request_to_run: RunRequest, deadline: Deadline
 ) -> None:

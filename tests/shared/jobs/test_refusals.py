@@ -54,7 +54,7 @@ AUDIENCE = (
         pytest.param(says(400, {"error": "old envelope"}), JobsRefused, "old envelope", id="envelope of API 1.2"),
         pytest.param(says(400, {"error_code": {"a": 1}, "message": [1]}), JobsRefused, "answered 400 to", id="odd"),
         pytest.param(says(400, [1, 2]), JobsRefused, "answered 400 to", id="array"),
-        pytest.param(says(418, {"error_code": 418, "message": "tea"}), JobsRefused, "418 418", id="numeric code"),
+        pytest.param(says(418, {"error_code": 417, "message": "tea"}), JobsRefused, "418 417", id="numeric code"),
         pytest.param(
             says(403, {"error_code": "PERMISSION_DENIED", "message": 'User "spn" does not have Manage Run'}),
             JobsUnauthorised,

@@ -106,24 +106,29 @@ class MailServer:
     def authenticated(self, server: SMTP, session: Session, envelope: Envelope, how: str, data: Any) -> AuthResult:
         """Check a password."""
         del server, session, envelope, how
-        return AuthResult(success=data.login == b"workspace" and data.password == self.password.encode())
+        is_right = data.login == b"workspace" and data.password == self.password.encode()
+        return AuthResult(success=is_right, handled=False)  # "handled" would mean that we have answered the client
 
 
 @asynccontextmanager
 async def mail_server(*, tls: Any = None, **how: Any) -> AsyncIterator[MailServer]:
     """Listen on a free port of loopback."""
     kept = MailServer(**how)
+    made: list[SMTP] = []
 
     def protocol() -> SMTP:
-        return SMTP(
-            kept,
-            authenticator=kept.authenticated if kept.sign_in else None,
-            auth_require_tls=tls is not None,
-            require_starttls=tls is not None,
-            tls_context=tls,
-            loop=asyncio.get_running_loop(),
-            hostname="localhost",
+        made.append(
+            SMTP(
+                kept,
+                authenticator=kept.authenticated if kept.sign_in else None,
+                auth_require_tls=tls is not None,
+                require_starttls=tls is not None,
+                tls_context=tls,
+                loop=asyncio.get_running_loop(),
+                hostname="localhost",
+            )
         )
+        return made[-1]
 
     server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0)
     kept.port = server.sockets[0].getsockname()[1]
@@ -133,6 +138,10 @@ async def mail_server(*, tls: Any = None, **how: Any) -> AsyncIterator[MailServe
         if kept.silent is not None:
             kept.silent.set()
         server.close()
+        for each in made:  # a client that has gone may not have been noticed, and its socket would stay open
+            if each.transport is not None:
+                each.transport.abort()
+        await asyncio.sleep(0)  # the loop tells the connections that they are lost
 
 
 def a_run(*, outcome: Outcome | None = None, first_id: int = 1, **settings: Any) -> Run:

@@ -140,12 +140,15 @@ async def test_slow_answer_ends_too() -> None:
             writer.write(b"H")
             await asyncio.wait({gone}, timeout=0.01)
         writer.close()
+        left.set()
 
+    left = asyncio.Event()
     server = await asyncio.start_server(dribble, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     with pytest.raises(TryLater):
         await posted(destination(url), seconds=0.2)
     server.close()
+    await left.wait()  # or its socket would be open at the end of the test
 
 
 async def test_nobody_listening_is_tried_later() -> None:
@@ -196,7 +199,7 @@ async def test_mail_server_is_signed_in_to() -> None:
 async def test_wrong_password_is_tried_later() -> None:
     """The owner can put it right; the error does not repeat it."""
     async with mail_server(sign_in=True) as server:
-        with pytest.raises(TryLater) as failed:
+        with pytest.raises(TryLater, match="does not let the workspace sign in") as failed:
             await sent(at(server, username="workspace", password=Secret("wrong-canary")))
 
     assert "canary" not in str(failed.value)

@@ -95,6 +95,34 @@ async def test_slow_run_is_warned_of(
     assert receiver.bodies[1]["run"] == {"run_id": run_id}
 
 
+async def test_iterations_tell_of_the_jobs_run(
+    scripted: Workspace, runner: ScriptedRunner, receiver: HttpReceiver
+) -> None:
+    """The run of the job is the parent of an iteration's task run, and the job has its own name."""
+    nested = task("main", webhook_notifications={"on_start": [{"id": await destination(scripted, receiver.url)}]})
+    job_id = await scripted.create({"task_key": "loop", "for_each_task": {"inputs": "[1]", "task": nested}})
+    run_id = await scripted.run_now(job_id)
+    await until(lambda: len(receiver.bodies) == 1)
+
+    (iteration,) = runner.started
+    assert receiver.bodies[0]["job"] == {"job_id": job_id, "name": "ETL"}
+    assert receiver.bodies[0]["run"] == {"run_id": iteration.launch.attempt_id, "parent_run_id": run_id}
+    assert receiver.bodies[0]["task"] == {"task_key": "main_0"}
+
+
+async def test_destinations_of_nested_tasks_are_checked(scripted: Workspace) -> None:
+    """As those of every task: what could not be told is refused when the job is created."""
+    nested = task("main", webhook_notifications={"on_start": [{"id": "slack-webhook-id"}]})
+    body = {"tasks": [{"task_key": "loop", "for_each_task": {"inputs": "[1]", "task": nested}}]}
+
+    answer = await scripted.post("create", body)
+
+    assert (answer.status_code, answer.json()["message"][:64]) == (
+        400,
+        "Task 'loop': Task 'main': Webhook with id 'slack-webhook-id' was",
+    )
+
+
 async def test_cancelled_and_skipped_runs_can_be_muted(
     scripted: Workspace, runner: ScriptedRunner, receiver: HttpReceiver
 ) -> None:

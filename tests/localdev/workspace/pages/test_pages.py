@@ -338,7 +338,7 @@ async def test_hostile_text_is_only_text(pages: Workspace, runner: ScriptedRunne
 
 async def test_long_text_is_cut(pages: Workspace, runner: ScriptedRunner) -> None:
     """And the page says how much of it there is more."""
-    job_id = await pages.create(name="n" * 4000, description="d" * 1_000_000)
+    job_id = await pages.create(name="n" * 4000, tags={"long": "d" * 1_000_000})
     run_id = await pages.run_now(job_id)
     await started(runner, 1)
     runner.started[0].finish(TaskResult(outcome=FAILED, output=TaskOutput(error="e", error_trace="t" * 3_000_000)))

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from localdev.workspace import outcomes
-from localdev.workspace.model import Outcome, Phase
+from localdev.workspace.model import Outcome, Phase, TriggerType
 from localdev.workspace.pages.looks import Tone, look_of
 from localdev.workspace.pages.spans import machine_time, moment_words, span_words
-from localdev.workspace.pages.triggers import trigger_words
+from localdev.workspace.pages.triggers import starter_words, trigger_words
 from tests.localdev.workspace.kit import START
 
 
@@ -104,3 +104,12 @@ def test_new_result_is_shown_under_its_own_name() -> None:
 def test_triggers_are_told_in_words(settings: dict[str, Any], words: str) -> None:
     """What nobody has taught the page is named, and never breaks it."""
     assert trigger_words(settings) == words
+
+
+def test_every_start_has_words_of_its_own() -> None:
+    """A reader sees what started a run without knowing the API's names."""
+    words = {kind: starter_words(kind) for kind in TriggerType}
+
+    assert words[TriggerType.ONE_TIME] == "a request"
+    assert words[TriggerType.FILE_ARRIVAL] == "files arriving"
+    assert len(set(words.values())) == len(TriggerType)

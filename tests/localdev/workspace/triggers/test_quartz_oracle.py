@@ -15,8 +15,9 @@ def _quartz() -> None:
 
 
 # Not shrunk: each try would be a Java process, and the assertion names the very questions.
+@pytest.mark.proof
 @settings(
-    max_examples=20,
+    max_examples=10,
     deadline=None,
     phases=(Phase.reuse, Phase.generate),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.large_base_example, HealthCheck.data_too_large],
