@@ -28,7 +28,7 @@ PROOFS = (
     Proof("long-history", ("tests.simulation", "--seeds", "1:1", "--arrivals", "100000")),
     Proof("search", ("tests.search",)),
     Proof("mutants", ("tests.mutants",)),
-    Proof("machines", ("tests.machine", "--histories", "500", "--seed", "1")),
+    Proof("machines", ("tests.machine", "--histories", "200", "--seed", "1")),
     Proof("hostile", (*_PYTEST, "tests/hostile")),
     Proof("security", (*_PYTEST, "tests/security")),
     Proof("gather", (*_PYTEST, "tests/shared/gather")),
