@@ -32,6 +32,6 @@ PROOFS = (
     Proof("hostile", (*_PYTEST, "tests/hostile")),
     Proof("security", (*_PYTEST, "tests/security")),
     Proof("gather", (*_PYTEST, "tests/shared/gather")),
-    Proof("limits", (*_PYTEST, "tests/shared/limits")),
+    Proof("limits", (*_PYTEST, "tests/shared/limits"), {"FLOOD": "100000"}),
     Proof("processes", (*_PYTEST, "tests/acceptance/test_lost_events.py")),
 )
