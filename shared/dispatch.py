@@ -143,6 +143,7 @@ class Dispatcher:
             return await self._unstarted(entry, error)
         finally:
             learning.cancel()
+            await asyncio.gather(learning, return_exceptions=True)  # heard, whatever has come of it
 
     def _time_for(self, permit: Permit, deadline: Deadline) -> Deadline:
         """Return the time for one request: no longer than its permit, which counts for the time that it is good for."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from shared.ledger.rows import head_key, head_values
 from shared.ledger.table import Create, Operation, Replace
-from shared.model import Entry, Result, State
+from shared.model import Arrival, Entry, Result, Source, State
 from shared.versions import Comparison, Head, compare
 
 
@@ -44,14 +44,24 @@ def _closed(entry: Entry, result: Result, *, reason: str = "") -> Entry:
     )
 
 
+def _is_told_late(arrival: Arrival, head: Head) -> bool:
+    """Tell whether a version that runs, for want of a certain order, came before the head: that stays the newest.
+
+    What a listing showed is the newest, whatever its time: a file that is moved keeps the time that it had.
+    """
+    is_told = arrival.source is Source.EVENT and not arrival.is_there
+    has_order = bool(arrival.sequencer and head.sequencer)
+    return is_told and not has_order and arrival.committed_at < head.committed_at
+
+
 def head_operation(entry: Entry, head: Head | None, others: Iterable[Head] = ()) -> Operation | None:
     """Return how the head of an entry's path is written together with it; None where it stays as it is."""
     key = head_key(entry.arrival)
     if head is None:
         return Create(key, head_values(Head.of(entry.arrival)))
-    if entry.result is Result.SUPERSEDED:
-        return None
     made = Head.of(entry.arrival)
+    if entry.result is Result.SUPERSEDED or _is_told_late(entry.arrival, head):
+        return None
     is_touch_of_ours = entry.result is Result.TOUCHED and _last(head, others) is head
     if is_touch_of_ours or entry.result is Result.IGNORED:
         made = replace(made, owner=head.owner or head.version)

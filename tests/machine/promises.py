@@ -161,7 +161,7 @@ class Promises:
             names = [rule.ledger_name] if rule.also else sorted(self._evidence.rules.taking_names())
             having = [name for name in names if entry_at(self._evidence.table, name, version.place, version.etag)]
             self._evidence.reached["taken"] += bool(having) and rule.ledger_name not in having
-            if not having:
+            if not having and not self._was_pruned(version):  # as while its delivery stood still for days
                 known = "another version" if version.place in entries else "nothing"
                 missing.append(f"{rule.name} knows {known} of {version.place} {version.etag}, told at {at}")
         return missing

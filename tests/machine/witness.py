@@ -94,8 +94,9 @@ class Witness:
         is_late = self.evidence.clock.now() - since > GRACE
         if not (is_late or int(values["generation"]) > 1) or values.get("retries"):
             return
-        if has_stood_still.get() or moment(values, "first_sent_at") != self.evidence.clock.now():
-            return  # it was looked at before, and may have been sent since
+        may_have_been_sent = has_stood_still.get() or values["lookups"] != "0"
+        if may_have_been_sent or moment(values, "first_sent_at") != self.evidence.clock.now():
+            return  # what may have been sent is sent again as it is, whatever has become of its file (rule R2)
         self.evidence.reached["looked up"] += 1
         there = self.evidence.shore.current(place_of(values))
         if there is None:

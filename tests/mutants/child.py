@@ -34,7 +34,10 @@ def control(seeds: int) -> dict[str, object]:
     """Return what fails in the code as it is: nothing, or what mutants are killed by says nothing about them."""
     tests = {mutant.killer.test: None for mutant in MUTANTS if isinstance(mutant.killer, Suite)}
     found = _tested(Suite("their tests", ""), list(tests))
-    return found if found["killed"] else _simulated(seeds)
+    for histories in {mutant.killer: None for mutant in MUTANTS if isinstance(mutant.killer, Simulation)}:
+        if not found["killed"]:
+            found = _simulated(seeds, histories)
+    return found
 
 
 def attempt(killer: Killer, seeds: int) -> dict[str, object]:
@@ -45,15 +48,16 @@ def attempt(killer: Killer, seeds: int) -> dict[str, object]:
         case Suite():
             return _tested(killer, [killer.test])
         case Simulation():
-            return _simulated(seeds)
+            return _simulated(seeds, killer)
 
 
-def _simulated(seeds: int) -> dict[str, object]:
-    from tests.simulation import run_history  # noqa: PLC0415 - the service is imported after it was changed
+def _simulated(seeds: int, histories: Simulation) -> dict[str, object]:
+    from tests.simulation import Ingredient, run_history  # noqa: PLC0415 - the service is imported after it was changed
 
     logging.disable(logging.CRITICAL)
+    only = {Ingredient(name) for name in histories.only} or None
     for seed in range(1, seeds + 1):
-        outcome = run_history(seed)
+        outcome = run_history(seed, arrivals=histories.arrivals, only=only)
         if outcome.violations:
             return {"killed": str(outcome.violations[0].check), "seed": seed}
     return {"killed": "", "seed": None}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.mutant import Change, Mutant, Suite
+from tests.mutants.mutant import Change, Mutant, Simulation, Suite
 
 _NEXT = '"generation": entry.generation + 1, "request": None, "first_sent_at": None, "state": State.PENDING'
 _FROZEN_EACH_TIME = Change(
@@ -165,10 +165,7 @@ DISPATCHING = (
                 "line = iter(sorted(markers, key=lambda marker: marker.key))",
             ),
         ),
-        Suite(
-            "tests/shared/test_redrive.py",
-            "a backlog that a pass cannot finish needs thousands of arrivals at once",
-        ),
+        Simulation(frozenset({"sluggish", "databricks-down"}), arrivals=450),
     ),
     Mutant(
         "wrong-run-is-found",

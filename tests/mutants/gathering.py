@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.mutant import Change, Mutant, Search, Suite
+from tests.mutants.mutant import Change, Mutant, Search, Simulation, Suite
 
 _TWO_FILES, _ARRIVING = Search("sealing: two passes over two files"), Search("sealing: two passes, a second")
 
@@ -17,7 +17,9 @@ GATHERING = (
                 "[*ripe, *await self.members.read(group.assigned)]",
             ),
         ),
-        _TWO_FILES,
+        Simulation(
+            frozenset({"gather", "crash", "freeze", "timer-double", "lost-events", "duplicate-events"}),
+        ),
     ),
     Mutant(
         "strays-stay",
@@ -29,7 +31,7 @@ GATHERING = (
                 'elif entry.batch == "":',
             ),
         ),
-        _ARRIVING,
+        Simulation(frozenset({"gather", "slow", "timer-double"})),
     ),
     Mutant(
         "own-manifest-believed",

@@ -31,10 +31,16 @@ class Change:
 
 @dataclass(frozen=True)
 class Simulation:
-    """The simulation kills it: a seed whose history breaks a promise."""
+    """The simulation kills it: a seed whose history breaks a promise.
+
+    `only` names the ingredients of the histories, and `arrivals` says how many files they have; the seed decides else.
+    """
+
+    only: frozenset[str] = frozenset()  # by name: nothing of the service may be imported before it is changed
+    arrivals: int | None = None
 
     def __str__(self) -> str:
-        return "simulation"
+        return f"simulation: {', '.join(sorted(self.only))}" if self.only else "simulation"
 
 
 @dataclass(frozen=True)

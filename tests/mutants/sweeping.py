@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.mutant import Change, Mutant, Suite
+from tests.mutants.mutant import Change, Mutant, Simulation, Suite
 
 SWEEPING = (
     Mutant(
@@ -102,10 +102,7 @@ SWEEPING = (
                 "return older_than or retention",
             ),
         ),
-        Suite(
-            "tests/shared/test_prune.py::test_nothing_goes_that_is_not_proven",
-            "simulated watermarks lag by hours, and not by the look-back",
-        ),
+        Simulation(frozenset({"prunes", "listing-down", "lost-events"})),
     ),
     Mutant(
         "prune-what-is-open",

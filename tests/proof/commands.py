@@ -28,10 +28,10 @@ PROOFS = (
     Proof("long-history", ("tests.simulation", "--seeds", "1:1", "--arrivals", "100000")),
     Proof("search", ("tests.search",)),
     Proof("mutants", ("tests.mutants",)),
-    Proof("machines", ("tests.machine", "--histories", "500", "--seed", "1")),
+    Proof("machines", ("tests.machine", "--histories", "200", "--seed", "1")),
     Proof("hostile", (*_PYTEST, "tests/hostile")),
     Proof("security", (*_PYTEST, "tests/security")),
     Proof("gather", (*_PYTEST, "tests/shared/gather")),
-    Proof("limits", (*_PYTEST, "tests/shared/limits")),
+    Proof("limits", (*_PYTEST, "tests/shared/limits"), {"FLOOD": "100000"}),
     Proof("processes", (*_PYTEST, "tests/acceptance/test_lost_events.py")),
 )

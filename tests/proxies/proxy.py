@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import h11
@@ -50,7 +51,8 @@ class FaultProxy(Listener):
                 if not await self._exchange(client, upstream, request, operation) or not client.next_exchange():
                     break
         except (Broken, OSError):
-            client.reset()  # what breaks behind us breaks before us as well
+            with suppress(OSError):  # the client may be gone already
+                client.reset()  # what breaks behind us breaks before us as well
         finally:
             client.close()
             upstream.close()

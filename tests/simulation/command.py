@@ -12,9 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.proof_record import record
 from tests.simulation.ingredients import Ingredient
-from tests.simulation.outcome import CHECKS, Outcome, Totals
+from tests.simulation.outcome import Outcome, Totals
 from tests.simulation.simulation import run_history
 
 _PROGRESS_EVERY = 10.0  # seconds
@@ -109,15 +108,8 @@ def _conclude(totals: Totals, seeds: str, arrivals: int | None) -> None:
     if totals.failed:
         _say(f"seeds with violations: {', '.join(map(str, sorted(totals.failed)[:50]))}")
     _say(totals.line())
-    result = ", ".join(f"{totals.counts[name]} {name}" for name in CHECKS)
     size = "short histories" if arrivals is None else f"histories of {arrivals:,} files"
-    record(
-        f"simulation: {size}",
-        how_many=f"{totals.seeds:,} histories, {totals.arrivals:,} arrivals, {totals.runs:,} runs",
-        result=result,
-        seed=seeds,
-        seconds=totals.seconds,
-    )
+    totals.record(f"simulation: {size}", seeds)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -18,6 +18,7 @@ from tests.simulation.process import Died, Process
 
 _T = TypeVar("_T")
 
+DATABRICKS = "databricks"
 LONGEST_DELAY = 90.0  # seconds
 LONGEST_LATENCY = 0.04
 _REJECT, _LOSE, _REPEAT, _SLOW, _CRASH_BEFORE, _CRASH_AFTER, _FREEZE = range(7)
@@ -44,6 +45,7 @@ class Gate:
         self._chance = chance
         self._limits = list(accumulate(share))
         self._history = history
+        self._lag = {DATABRICKS: rates.get(Ingredient.SLUGGISH, 0.0)}  # seconds
         self.is_calm = False  # the quiet tail: no faults any more
         self.down: set[str] = set()  # services
 
@@ -75,7 +77,8 @@ class Gate:
             self._history.record(process.name, f"{name} {_FATES[fate]}", subject)
             limit = client.seconds if seconds is None else min(client.seconds, seconds)
             return await self._disturbed(fate, process, client, effect, writes=writes, limit=limit)
-        await self._travel(random_() * LONGEST_LATENCY, effect, writes=writes)
+        lag = 0.0 if self.is_calm else self._lag.get(client.service, 0.0)
+        await self._travel(random_() * LONGEST_LATENCY + lag, effect, writes=writes)
         process.check()
         if writes:
             self._history.record(process.name, name, subject)

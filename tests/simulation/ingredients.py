@@ -58,8 +58,11 @@ class Ingredient(StrEnum):
     GATHER = "gather"  # rules start one run for many files: for batches, and for sets of expected files
     IGNORED_OVERWRITES = "ignored-overwrites"  # some rules start nothing for them
     SHADOWS = "shadows"  # a rule beside the others that records, and starts nothing
+    SLUGGISH = "sluggish"  # Databricks takes seconds for every answer
 
 
+# Only in histories that ask for them.
+ASKED_FOR = frozenset({Ingredient.SLUGGISH})
 # What may make anything wait for longer than crashes and lost events do: their histories are left out of the bounds.
 DELAYING = frozenset(
     {

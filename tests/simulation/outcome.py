@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tests.proof_record import record
 from tests.simulation.history import Violation
 
 CHECKS = ("lost", "double", "stuck", "wrong", "unmarked", "refired", "proof", "dropped", "slow", "cap", "crashed")
@@ -57,6 +58,17 @@ class Totals:
         if outcome.violations:
             self.failed.append(outcome.seed)
         return self
+
+    def record(self, what: str, seeds: str) -> None:
+        """Record the totals for docs/proof.md."""
+        histories = "1 history" if self.seeds == 1 else f"{self.seeds:,} histories"
+        record(
+            what,
+            how_many=f"{histories}, {self.arrivals:,} arrivals, {self.runs:,} runs",
+            result=", ".join(f"{self.counts[name]} {name}" for name in CHECKS),
+            seed=seeds,
+            seconds=self.seconds,
+        )
 
     def line(self) -> str:
         """Return the totals in one line."""

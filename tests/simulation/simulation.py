@@ -178,10 +178,15 @@ class Simulation:
                 return
 
     def _is_awaited(self) -> bool:
-        """Tell whether a version lies there that only a deep round finds, and none has come so far."""
+        """Tell whether a version lies there that only a deep round finds, and none has come so far.
+
+        That is so for all that lies there after days in which it could not be listed.
+        """
         present = self.truth.current.values()
+        is_old = self._scenario.has(Ingredient.PRUNES) and self._scenario.has(Ingredient.LISTING_DOWN)
         return any(
-            content.is_far and self.truth.lasting_rules(content) and not self._is_known(content) for content in present
+            (is_old or content.is_far) and self.truth.lasting_rules(content) and not self._is_known(content)
+            for content in present
         )
 
     def _is_known(self, content: Content) -> bool:

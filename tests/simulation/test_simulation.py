@@ -9,16 +9,15 @@ from collections import Counter
 
 import pytest
 
-from tests.proof_record import record
 from tests.simulation import Ingredient, Outcome, run_history
 from tests.simulation.command import Order, replay_command
-from tests.simulation.outcome import CHECKS, Totals
+from tests.simulation.outcome import Totals
 
 pytestmark = pytest.mark.proof
 SEEDS = int(os.environ.get("SIMULATION_SEEDS", "1000"))
 CHUNK = 50
-# What fits into two or three minutes of one processor; `python -m tests.simulation --arrivals 100000` takes longer.
-LARGE_ARRIVALS = int(os.environ.get("SIMULATION_ARRIVALS", "30000"))
+# Three or four minutes of one processor; fewer where somebody only wants to see that it runs.
+LARGE_ARRIVALS = int(os.environ.get("SIMULATION_ARRIVALS", "100000"))
 # What must have taken place somewhere in each chunk of seeds, or the histories prove nothing of it.
 EXPECTED = (
     *(f"{io} {fate}" for io in ("table.transact", "table.range") for fate in ("reject", "lose", "slow")),
@@ -125,7 +124,8 @@ def test_nothing_is_lost_doubled_or_stuck(first: int) -> None:
         totals.add(outcome)
         broken += [told(outcome)] if outcome.violations else []
     totals.seconds = time.monotonic() - began
-    _record("simulation: short histories", totals, f"{first}:{CHUNK}")
+    sys.stdout.write(f"{totals.line()}\n")
+    totals.record("simulation: short histories", f"{first}:{CHUNK}")
 
     assert not broken, "\n".join(broken)
     assert [what for what in EXPECTED if not totals.hits[what]] == []
@@ -147,19 +147,9 @@ def test_large_history_keeps_every_promise() -> None:
     outcome = run_history(2, arrivals=LARGE_ARRIVALS)
     totals = Totals().add(outcome)
     totals.seconds = time.monotonic() - began
-    _record(f"simulation: one history of {LARGE_ARRIVALS:,} files", totals, "2:1")
+    sys.stdout.write(f"{totals.line()}\n")
+    totals.record(f"simulation: histories of {LARGE_ARRIVALS:,} files", "2:1")
 
     assert not outcome.violations, told(outcome, LARGE_ARRIVALS)
     assert outcome.hits["crash"] > LARGE_ARRIVALS / 1000
     assert outcome.runs > LARGE_ARRIVALS * 0.9
-
-
-def _record(what: str, totals: Totals, seeds: str) -> None:
-    sys.stdout.write(f"{totals.line()}\n")
-    record(
-        what,
-        how_many=f"{totals.seeds:,} histories, {totals.arrivals:,} arrivals, {totals.runs:,} runs",
-        result=", ".join(f"{totals.counts[name]} {name}" for name in CHECKS),
-        seed=seeds,
-        seconds=totals.seconds,
-    )

@@ -18,6 +18,7 @@ from tests.simulation.workspace import Workspace
 
 _LONGEST = 600.0  # seconds of a spell
 _LONGEST_TIMER = 3600.0
+_LONGEST_LISTING = 48 * 3600.0  # where days pass: then the ledger must keep what no sweep has compared with
 Switch = Callable[[bool], None]
 
 
@@ -37,7 +38,7 @@ class Weather:
         self._spell(Ingredient.THROTTLE, lambda on: setattr(workspace, "is_throttling", on))
         self._spell(Ingredient.DATABRICKS_DOWN, _member(gate.down, "databricks"))
         self._spell(Ingredient.LEDGER_DOWN, _member(gate.down, "table"))
-        self._spell(Ingredient.LISTING_DOWN, _member(blobs.failing, container), _LONGEST_TIMER)
+        self._spell(Ingredient.LISTING_DOWN, _member(blobs.failing, container), self._longest_listing)
         self._spell(Ingredient.JOB_MISSING, _member(workspace.missing, job))
         self._spell(Ingredient.UNAUTHORISED, lambda on: setattr(workspace, "is_unauthorised", on))
         self._spell(Ingredient.TIMER_DEAD, lambda on: setattr(fleet, "timer_is_dead", on), _LONGEST_TIMER)
@@ -53,6 +54,10 @@ class Weather:
         gate.down.clear()
         blobs.failing.clear()
         workspace.missing.clear()
+
+    @property
+    def _longest_listing(self) -> float:
+        return _LONGEST_LISTING if self._scenario.has(Ingredient.PRUNES) else _LONGEST_TIMER
 
     def _spell(self, ingredient: Ingredient, switch: Switch, longest: float = _LONGEST) -> None:
         if self._scenario.has(ingredient):

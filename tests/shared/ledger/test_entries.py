@@ -125,6 +125,18 @@ async def test_late_old_event_is_superseded(entries: Entries) -> None:
     assert next_one.entry.result is Result.SUPERSEDED
 
 
+async def test_earlier_version_told_later_is_not_the_newest(entries: Entries) -> None:
+    """Without a certain order it runs, but what is touched afterwards is the version that was committed last."""
+    await entries.claim(entry(of=arrival(version="v2", md5="new", committed_at=START + timedelta(seconds=1))))
+    told_late = await entries.claim(entry(of=arrival(version="v1", md5="old")))
+    touch = arrival(version="v3", md5="new", source=Source.SWEEP, committed_at=START + MINUTE)
+
+    touched = await entries.claim(entry(of=touch))
+
+    assert told_late.outcome is Claimed.WON
+    assert touched.entry.result is Result.TOUCHED
+
+
 async def test_touch_found_by_the_sweep_is_closed(entries: Entries) -> None:
     """Same size and same MD5 under a new ETag: recorded and not run, and later touches are seen as touches too."""
     await entries.claim(entry(of=arrival(md5="m")))
