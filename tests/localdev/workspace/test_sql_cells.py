@@ -149,5 +149,5 @@ def test_missing_duckdb_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_pat
     """The base installation has none."""
     monkeypatch.setitem(sys.modules, "duckdb", None)
 
-    with pytest.raises(warehouse.SqlExtraMissing, match=r"landfall\[sql\]"):
+    with pytest.raises(warehouse.SqlExtraMissing, match=r"\.\[sql\]"):
         warehouse.connect(tmp_path / "warehouse.duckdb", time.monotonic())

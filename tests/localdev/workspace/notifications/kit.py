@@ -139,7 +139,7 @@ async def mail_server(*, tls: Any = None, **how: Any) -> AsyncIterator[MailServe
             kept.silent.set()
         server.close()
         for each in made:  # a client that has gone may not have been noticed, and its socket would stay open
-            if each.transport is not None:
+            if isinstance(each.transport, asyncio.WriteTransport):
                 each.transport.abort()
         await asyncio.sleep(0)  # the loop tells the connections that they are lost
 
