@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from localdev.workspace.model import TaskKind
+from localdev.workspace.model.job import TaskKind
 
 _LEVEL: Mapping[str, Any] = {"timeout_seconds": 0, "notification_settings": {}}
 _JOB: Mapping[str, Any] = {**_LEVEL, "max_concurrent_runs": 1, "format": "MULTI_TASK", "edit_mode": "EDITABLE"}

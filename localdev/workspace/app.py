@@ -10,26 +10,26 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from localdev.workspace import secret_scopes
-from localdev.workspace.belongings import Belongings
-from localdev.workspace.door import Door
-from localdev.workspace.endpoint import Core
+from localdev.workspace.access.oauth import TOKEN_PATH
+from localdev.workspace.api.door import Door
+from localdev.workspace.core import Core
 from localdev.workspace.errors import WorkspaceNotStarted
 from localdev.workspace.faults import FaultInjector, FaultPlan
-from localdev.workspace.launching import Place
-from localdev.workspace.notebooks import Notebooks
+from localdev.workspace.files import secret_scopes
+from localdev.workspace.files.belongings import Belongings
+from localdev.workspace.files.notebooks import Notebooks
+from localdev.workspace.files.workspace_files import WorkspaceFiles
+from localdev.workspace.flow.launching import Place
+from localdev.workspace.flow.scheduler import Scheduler
 from localdev.workspace.notifications import wiring as notifications
-from localdev.workspace.oauth import TOKEN_PATH
 from localdev.workspace.pages.door import Pages
-from localdev.workspace.planned_outcomes import PlannedRunner
-from localdev.workspace.process_runner import ProcessRunner
-from localdev.workspace.runner import TaskRunner
-from localdev.workspace.scheduler import Scheduler
+from localdev.workspace.runners.planned_outcomes import PlannedRunner
+from localdev.workspace.runners.process_runner import ProcessRunner
+from localdev.workspace.runners.runner import TaskRunner
 from localdev.workspace.settings import WorkspaceSettings
-from localdev.workspace.store import Store
+from localdev.workspace.storage.store import Store
 from localdev.workspace.triggers.places import Places
 from localdev.workspace.triggers.trigger_loop import TriggerLoop
-from localdev.workspace.workspace_files import WorkspaceFiles
 from shared.clock import Clock, SystemClock
 
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from localdev.workspace.errors import invalid
 from localdev.workspace.json_fields import Document, Fields
-from localdev.workspace.planned_outcomes import OutcomePlan
+from localdev.workspace.runners.planned_outcomes import OutcomePlan
 from shared.clock import Clock
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from localdev.workspace import outcomes
-from localdev.workspace.model import TaskOutput
-from localdev.workspace.runner import Launch, TaskResult
+from localdev.workspace.flow import outcomes
+from localdev.workspace.model.run import TaskOutput
+from localdev.workspace.runners.runner import Launch, TaskResult
 
 SUCCESS = TaskResult(outcome=outcomes.SUCCEEDED)
 

@@ -14,8 +14,8 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.__main__ import app
-from localdev.workspace import secret_scopes
 from localdev.workspace.errors import WorkspaceNotStarted
+from localdev.workspace.files import secret_scopes
 from localdev.workspace.scripted_runner import ScriptedRunner, failure
 from tests.fakes.waiting import until
 from tests.hostile.corpus import Name, label, names

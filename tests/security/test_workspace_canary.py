@@ -16,7 +16,7 @@ import pytest
 
 from localdev.workspace.notifications.options import NotificationOptions, SmtpServer
 from localdev.workspace.settings import WorkspaceSettings
-from localdev.workspace.store import FILE_NAME
+from localdev.workspace.storage.store import FILE_NAME
 from shared.secret import Secret
 from shared.storage_connection import StorageConnection, read_connection
 from tests.fakes.waiting import until

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from cli.jobs.checks.settings import Settings
 from cli.jobs.findings import Finding
 from cli.rules.check.findings import Level
-from localdev.workspace import job_settings
 from localdev.workspace.errors import ApiError
+from localdev.workspace.jobs import job_settings
 
 _VERSION = "2.2"
 # What the workspace says in its own words of what a finding has said already.

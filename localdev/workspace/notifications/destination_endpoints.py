@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import uuid
 
-from localdev.workspace import paging
-from localdev.workspace.endpoint import Call, Core
+from localdev.workspace.api import paging
+from localdev.workspace.api.endpoint import Call
+from localdev.workspace.core import Core
 from localdev.workspace.errors import invalid
 from localdev.workspace.json_fields import Document
 from localdev.workspace.notifications import destinations

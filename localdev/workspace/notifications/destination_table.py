@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import sqlite3
 
-from localdev.workspace.database import Database
 from localdev.workspace.notifications.destinations import Destination, DestinationType
+from localdev.workspace.storage.database import Database
 from shared.secret import Secret
 
 

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from localdev.workspace import lifecycle
-from localdev.workspace.model import Attempt, Outcome, Phase, Run
+from localdev.workspace.flow import lifecycle
+from localdev.workspace.model.run import Attempt, Outcome, Phase, Run
 from localdev.workspace.notifications.model import SILENT, Channel, Event, Notifications, Receiver
 
 _TICK = timedelta(milliseconds=1)  # GREATER_THAN, in the unit in which the API counts

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from localdev.workspace.database import milliseconds, moment
+from localdev.workspace.api.views import Workspace
 from localdev.workspace.notifications.happenings import Happening, Verdict
 from localdev.workspace.notifications.model import Event
-from localdev.workspace.views import Workspace
+from localdev.workspace.storage.database import milliseconds, moment
 
 LONGEST_NAME = 200  # characters of a job's name in a message
 LONGEST_REASON = 2000

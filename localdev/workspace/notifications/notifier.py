@@ -13,12 +13,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from localdev.workspace.model import Run
+from localdev.workspace.flow.waking import woken_or_due
+from localdev.workspace.model.run import Run
 from localdev.workspace.notifications.happenings import Happening, exceeded, happenings, next_warning
 from localdev.workspace.notifications.outbox import Delivery
 from localdev.workspace.notifications.undelivered import NeverAgain, TryLater
-from localdev.workspace.store import Store
-from localdev.workspace.waking import woken_or_due
+from localdev.workspace.storage.store import Store
 from shared.clock import Clock
 from shared.logs import error, fact, warning
 

@@ -10,11 +10,11 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-from localdev.workspace.database import Database, milliseconds, moment
 from localdev.workspace.notifications import notice as notices
 from localdev.workspace.notifications.happenings import Happening
 from localdev.workspace.notifications.model import Channel, Receiver
 from localdev.workspace.notifications.notice import Notice
+from localdev.workspace.storage.database import Database, milliseconds, moment
 
 MOST_DEAD = 1000  # the oldest make room
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from email.message import EmailMessage
 from typing import Protocol
 
+from localdev.workspace.api.views import Workspace
 from localdev.workspace.notifications import payloads
 from localdev.workspace.notifications.destination_table import DestinationTable
 from localdev.workspace.notifications.destinations import DestinationType
@@ -14,7 +15,6 @@ from localdev.workspace.notifications.model import Channel
 from localdev.workspace.notifications.outbox import Delivery
 from localdev.workspace.notifications.undelivered import NeverAgain
 from localdev.workspace.notifications.webhook import WebhookCarrier
-from localdev.workspace.views import Workspace
 
 
 class MailCarrier(Protocol):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from localdev.workspace.api.views import Workspace
 from localdev.workspace.notifications.mail_folder import MailFolder
 from localdev.workspace.notifications.notifier import Notifier
 from localdev.workspace.notifications.post_office import MailCarrier, PostOffice
 from localdev.workspace.notifications.smtp import SmtpCarrier
 from localdev.workspace.notifications.webhook import WebhookCarrier
 from localdev.workspace.settings import WorkspaceSettings
-from localdev.workspace.store import Store
-from localdev.workspace.views import Workspace
+from localdev.workspace.storage.store import Store
 from shared.clock import Clock
 
 MAIL_FOLDER = "mail"  # below the data folder

@@ -13,13 +13,13 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from localdev.workspace.endpoint import Core
+from localdev.workspace.api.paging import FROM_THE_START
+from localdev.workspace.core import Core
 from localdev.workspace.pages import access
 from localdev.workspace.pages.job_pages import JobPages
 from localdev.workspace.pages.mail import Mailbox
 from localdev.workspace.pages.rendering import environment
 from localdev.workspace.pages.run_page import RunPages, page_of_task
-from localdev.workspace.paging import FROM_THE_START
 from localdev.workspace.settings import WorkspaceSettings
 
 LARGEST_FORM = 4096  # bytes

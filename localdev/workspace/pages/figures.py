@@ -11,7 +11,7 @@ from typing import Any
 
 from localdev.workspace.pages.looks import Look, look_of
 from localdev.workspace.pages.spans import between
-from localdev.workspace.run_history import PastRun
+from localdev.workspace.storage.run_history import PastRun
 
 CHART_HEIGHT, BAR_WIDTH, BAR_GAP = 56, 8, 3
 _LEAST_BAR = 3  # a run that took no time is still there to be pointed at

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from localdev.workspace.model import Job
+from localdev.workspace.api.paging import FROM_THE_START
+from localdev.workspace.model.job import Job
 from localdev.workspace.pages.figures import Figures, figures_of
 from localdev.workspace.pages.run_lines import RunLine, line_of
 from localdev.workspace.pages.task_graph import TaskGraph, graph_of
 from localdev.workspace.pages.text import Excerpt, as_json
 from localdev.workspace.pages.triggers import trigger_words
-from localdev.workspace.paging import FROM_THE_START
-from localdev.workspace.run_history import Place
-from localdev.workspace.store import Store
+from localdev.workspace.storage.run_history import Place
+from localdev.workspace.storage.store import Store
 from localdev.workspace.triggers.model import Periodic, Schedule
 
 JOBS_IN_A_PAGE = 50

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from localdev.workspace.model import Outcome, Phase
+from localdev.workspace.model.run import Outcome, Phase
 
 
 class Tone(StrEnum):

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from localdev.workspace.pages.looks import Look, look_of
 from localdev.workspace.pages.spans import between
-from localdev.workspace.run_history import PastRun
+from localdev.workspace.storage.run_history import PastRun
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from localdev.workspace.database import moment
-from localdev.workspace.endpoint import Core
-from localdev.workspace.model import Phase, Run
+from localdev.workspace.core import Core
+from localdev.workspace.model.run import Phase, Run
 from localdev.workspace.pages.looks import Look, Tone, look_of, look_of_result
 from localdev.workspace.pages.spans import between
 from localdev.workspace.pages.task_graph import TaskGraph, graph_of
 from localdev.workspace.pages.tasks_view import TaskView, TaskViews
 from localdev.workspace.pages.text import Excerpt, as_json
+from localdev.workspace.storage.database import moment
 
 TASKS_IN_A_PAGE = 50
 MOST_NAMED_FAILURES = 20

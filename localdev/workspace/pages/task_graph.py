@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
-from localdev.workspace.model import Attempt, JobSettings
+from localdev.workspace.model.job import JobSettings
+from localdev.workspace.model.run import Attempt
 from localdev.workspace.pages import layered
 from localdev.workspace.pages.looks import NOT_STARTED, Look, look_of
 from localdev.workspace.pages.spans import between, span_words

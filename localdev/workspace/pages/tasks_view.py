@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from localdev.workspace import resolved_values, task_report
-from localdev.workspace.endpoint import Core
-from localdev.workspace.model import Attempt, Run, TaskKind, TaskOutput
+from localdev.workspace.api import resolved_values
+from localdev.workspace.core import Core
+from localdev.workspace.model.job import TaskKind
+from localdev.workspace.model.run import Attempt, Run, TaskOutput
 from localdev.workspace.pages.looks import NOT_STARTED, Look, look_of
 from localdev.workspace.pages.run_lines import RunLine, line_of
 from localdev.workspace.pages.spans import between
 from localdev.workspace.pages.text import Excerpt, as_json, beginning, end
 from localdev.workspace.pages.timeline import Stretch, stretch_of
-from localdev.workspace.run_history import PastRun
+from localdev.workspace.runners import task_report
+from localdev.workspace.storage.run_history import PastRun
 
 LONGEST_LOG = 16 * 1024  # characters, or bytes of a file, of one task
 MOST_ATTEMPTS = 20  # of one task, with their outputs; the last ones

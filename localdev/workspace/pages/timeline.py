@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from localdev.workspace.model import Attempt, Run
+from localdev.workspace.model.run import Attempt, Run
 
 _LEAST_SHARE = 0.8  # per cent: what a bar needs to be seen
 

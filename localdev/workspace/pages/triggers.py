@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from localdev.workspace.model import TriggerType
+from localdev.workspace.model.request import TriggerType
 
 ON_REQUEST = "on request"
 _STARTERS = {

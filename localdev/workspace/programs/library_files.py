@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from localdev.workspace.model import Library, LibraryKind, TaskKind
+from localdev.workspace.model.job import Library, LibraryKind, TaskKind
 from localdev.workspace.programs.program import LibraryMissing, Places
-from localdev.workspace.runner import Launch
+from localdev.workspace.runners.runner import Launch
 
 # What the warehouse of a local workspace is: DuckDB. Bounded as in pyproject.toml.
 _DBT_HERE = (

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from localdev.workspace.model import TaskKind
-from localdev.workspace.notebooks import Notebooks
+from localdev.workspace.files.notebooks import Notebooks
+from localdev.workspace.model.job import TaskKind
 
 
 class ResourceMissing(Exception):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from localdev.workspace.model import TaskKind
+from localdev.workspace.model.job import TaskKind
 from localdev.workspace.programs.program import Places, Program
-from localdev.workspace.runner import Launch
+from localdev.workspace.runners.runner import Launch
 from localdev.workspace.tasks.dbt import DbtWork
 from localdev.workspace.tasks.jar import JarWork
 from localdev.workspace.tasks.notebook import NotebookWork

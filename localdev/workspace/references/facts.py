@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from localdev.workspace.model import Attempt, Run, TaskKind, TaskSettings, Trigger, TriggerType
+from localdev.workspace.model.job import TaskKind, TaskSettings
+from localdev.workspace.model.request import Trigger, TriggerType
+from localdev.workspace.model.run import Attempt, Run
 
 NO_INPUT = object()  # outside of a for_each_task, where any value may be one
 

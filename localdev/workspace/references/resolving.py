@@ -8,7 +8,7 @@ from enum import Enum
 from functools import partial
 from typing import Any, cast
 
-from localdev.workspace.model import TaskSettings, Work
+from localdev.workspace.model.job import TaskSettings, Work
 from localdev.workspace.references.facts import RunFacts
 from localdev.workspace.references.syntax import replaced
 from localdev.workspace.references.values import value_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from localdev.workspace.database import milliseconds
+from localdev.workspace.storage.database import milliseconds
 
 # That numbers have no leading zero and that iso_datetime has milliseconds and a Z is our reading of the document,
 # which gives no examples.

@@ -15,7 +15,8 @@ from typing import Any
 
 from localdev.workspace.errors import invalid
 from localdev.workspace.json_fields import Fields
-from localdev.workspace.model import RunRequest, TaskKind
+from localdev.workspace.model.job import TaskKind
+from localdev.workspace.model.request import RunRequest
 
 _OF_TEXT: Mapping[str, Callable[[Any, Any], bool]] = {"EQUAL_TO": operator.eq, "NOT_EQUAL": operator.ne}
 _OF_NUMBERS: Mapping[str, Callable[[Any, Any], bool]] = {

@@ -13,7 +13,8 @@ from typing import Any
 
 from localdev.workspace.errors import invalid
 from localdev.workspace.json_fields import Document, Fields, finite
-from localdev.workspace.model import RunRequest, TaskKind, Work
+from localdev.workspace.model.job import TaskKind, Work
+from localdev.workspace.model.request import RunRequest
 
 # https://registry.terraform.io/providers/databricks/databricks/latest/docs/resources/job, for_each_task
 MOST_AT_ONCE = 100

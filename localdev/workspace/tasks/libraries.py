@@ -10,7 +10,7 @@ import re
 
 from localdev.workspace.errors import invalid, not_supported
 from localdev.workspace.json_fields import Document, Fields
-from localdev.workspace.model import Library, LibraryKind
+from localdev.workspace.model.job import Library, LibraryKind
 
 _KINDS = ("whl", "jar", "pypi", "requirements", "maven", "cran", "egg")
 # A name with extras and versions: no option of pip's, and no address that pip would fetch whatever it is told.

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from localdev.workspace.errors import invalid
 from localdev.workspace.json_fields import Fields
-from localdev.workspace.model import RunRequest, TaskKind
+from localdev.workspace.model.job import TaskKind
+from localdev.workspace.model.request import RunRequest
 from localdev.workspace.tasks.workspace_path import workspace_path
 
 LONGEST_BASE_PARAMETERS = 1_000_000  # bytes

@@ -9,7 +9,8 @@ from typing import Any
 
 from localdev.workspace.errors import invalid, not_supported
 from localdev.workspace.json_fields import Fields
-from localdev.workspace.model import RunRequest, TaskKind
+from localdev.workspace.model.job import TaskKind
+from localdev.workspace.model.request import RunRequest
 
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")  # also the name of its folder
 _NOT_HERE = ("refresh_flow_selection", "reset_checkpoint_selection")

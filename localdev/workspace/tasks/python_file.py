@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from localdev.workspace.json_fields import Fields
-from localdev.workspace.model import RunRequest, TaskKind
+from localdev.workspace.model.job import TaskKind
+from localdev.workspace.model.request import RunRequest
 from localdev.workspace.tasks.workspace_path import workspace_path
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from localdev.workspace.json_fields import Fields
-from localdev.workspace.model import TaskKind, Work
+from localdev.workspace.model.job import TaskKind, Work
 from localdev.workspace.tasks import (
     condition,
     dbt,

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from localdev.workspace import run_request
 from localdev.workspace.errors import invalid
+from localdev.workspace.jobs import run_request
 from localdev.workspace.json_fields import Fields
-from localdev.workspace.model import RunRequest, TaskKind, Trigger, TriggerType
+from localdev.workspace.model.job import TaskKind
+from localdev.workspace.model.request import RunRequest, Trigger, TriggerType
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

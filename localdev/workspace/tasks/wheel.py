@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from localdev.workspace.errors import invalid
 from localdev.workspace.json_fields import Fields
-from localdev.workspace.model import RunRequest, TaskKind
+from localdev.workspace.model.job import TaskKind
+from localdev.workspace.model.request import RunRequest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

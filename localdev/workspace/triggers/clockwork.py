@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from localdev.workspace.database import milliseconds
-from localdev.workspace.endpoint import Core
-from localdev.workspace.model import Job, RunRequest, Trigger, TriggerType
+from localdev.workspace.core import Core
+from localdev.workspace.model.job import Job
+from localdev.workspace.model.request import RunRequest, Trigger, TriggerType
+from localdev.workspace.storage.database import milliseconds
 from localdev.workspace.triggers.driver import started
 from localdev.workspace.triggers.model import Periodic, Schedule
 from localdev.workspace.triggers.trigger_table import TriggerState

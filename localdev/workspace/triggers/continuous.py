@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from localdev.workspace.endpoint import Core
-from localdev.workspace.model import Job, Run, RunRequest, Trigger, TriggerType
+from localdev.workspace.core import Core
+from localdev.workspace.model.job import Job
+from localdev.workspace.model.request import RunRequest, Trigger, TriggerType
+from localdev.workspace.model.run import Run
 from localdev.workspace.triggers.driver import started
 from localdev.workspace.triggers.model import Continuous
 from localdev.workspace.triggers.trigger_table import TriggerState

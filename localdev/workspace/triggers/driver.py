@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
-from localdev.workspace import starting
-from localdev.workspace.endpoint import Core
+from localdev.workspace.core import Core
 from localdev.workspace.errors import ApiError
-from localdev.workspace.model import Job, Run, RunRequest
+from localdev.workspace.flow import starting
+from localdev.workspace.model.job import Job
+from localdev.workspace.model.request import RunRequest
+from localdev.workspace.model.run import Run
 from localdev.workspace.triggers.trigger_table import TriggerState
 from shared import logs
 

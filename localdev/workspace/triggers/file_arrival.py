@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from localdev.workspace.endpoint import Core
-from localdev.workspace.model import Job, RunRequest, Trigger, TriggerType
+from localdev.workspace.core import Core
+from localdev.workspace.model.job import Job
+from localdev.workspace.model.request import RunRequest, Trigger, TriggerType
 from localdev.workspace.triggers.driver import started
 from localdev.workspace.triggers.model import FileArrival
 from localdev.workspace.triggers.places import Places

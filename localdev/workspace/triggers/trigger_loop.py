@@ -11,8 +11,10 @@ import logging
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from localdev.workspace.endpoint import Core
-from localdev.workspace.model import Job, Run
+from localdev.workspace.core import Core
+from localdev.workspace.flow.waking import woken_or_due
+from localdev.workspace.model.job import Job
+from localdev.workspace.model.run import Run
 from localdev.workspace.triggers.clockwork import Clockwork
 from localdev.workspace.triggers.continuous import ContinuousRuns
 from localdev.workspace.triggers.driver import Driver
@@ -20,7 +22,6 @@ from localdev.workspace.triggers.file_arrival import FileWatch
 from localdev.workspace.triggers.model import Continuous, FileArrival, Periodic, Schedule, Starter
 from localdev.workspace.triggers.places import Places
 from localdev.workspace.triggers.trigger_table import TriggerState
-from localdev.workspace.waking import woken_or_due
 
 PAUSE_AFTER_FAULT = timedelta(seconds=5)
 # A sleeping laptop stops the clock that asyncio waits by: nobody is later than this after it wakes up.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from localdev.workspace.database import Database, milliseconds, moment
+from localdev.workspace.storage.database import Database, milliseconds, moment
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

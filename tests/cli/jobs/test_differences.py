@@ -10,7 +10,7 @@ import pytest
 
 from cli.jobs.defaults import without_defaults
 from cli.jobs.differences import LONGEST_SHOWN, differences
-from localdev.workspace import job_settings
+from localdev.workspace.jobs import job_settings
 from tests.cli.jobs.kit import TUTORIAL, a_job, a_task
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import httpx
 
-from localdev.workspace import job_settings
 from localdev.workspace.app import create_app
 from localdev.workspace.faults import FaultPlan
-from localdev.workspace.model import JobSettings
+from localdev.workspace.jobs import job_settings
+from localdev.workspace.model.job import JobSettings
 from localdev.workspace.scripted_runner import ScriptedRunner
 from localdev.workspace.server import running
 from localdev.workspace.settings import WorkspaceSettings

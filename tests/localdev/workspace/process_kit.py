@@ -9,12 +9,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from localdev.workspace import task_settings
-from localdev.workspace.belongings import Belongings
-from localdev.workspace.model import RunRequest
-from localdev.workspace.notebooks import Notebooks
-from localdev.workspace.process_runner import ProcessRunner
-from localdev.workspace.runner import Execution, Launch, TaskResult
+from localdev.workspace.files.belongings import Belongings
+from localdev.workspace.files.notebooks import Notebooks
+from localdev.workspace.jobs import task_settings
+from localdev.workspace.model.request import RunRequest
+from localdev.workspace.runners.process_runner import ProcessRunner
+from localdev.workspace.runners.runner import Execution, Launch, TaskResult
 from tests.localdev.workspace.kit import Json
 
 

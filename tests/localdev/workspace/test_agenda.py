@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localdev.workspace.agenda import Agenda
+from localdev.workspace.flow.agenda import Agenda
 from tests.localdev.workspace.kit import START
 
 moments = st.integers(0, 20).map(lambda seconds: START + timedelta(seconds=seconds))

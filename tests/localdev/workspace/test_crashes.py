@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from localdev.workspace import lifecycle, new_runs
-from localdev.workspace.model import Ending, Job, JobSettings, Phase, Run, RunRequest
-from localdev.workspace.run_table import RunFilter
-from localdev.workspace.runner import TaskResult
-from localdev.workspace.scheduler import Scheduler
+from localdev.workspace.flow import lifecycle, new_runs
+from localdev.workspace.flow.scheduler import Scheduler
+from localdev.workspace.model.job import Job, JobSettings
+from localdev.workspace.model.request import RunRequest
+from localdev.workspace.model.run import Ending, Phase, Run
+from localdev.workspace.runners.runner import TaskResult
 from localdev.workspace.scripted_runner import SUCCESS, ScriptedRunner
-from localdev.workspace.store import FILE_NAME, Store
+from localdev.workspace.storage.run_table import RunFilter
+from localdev.workspace.storage.store import FILE_NAME, Store
 from tests.fakes.waiting import until
 from tests.localdev.workspace.kit import StandingClock, settings_of, task
 from tests.localdev.workspace.test_scheduler import ended, scheduling, state_of

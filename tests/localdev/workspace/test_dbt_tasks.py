@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlparse
 
 import pytest
 
-from localdev.workspace.runner import TaskResult
+from localdev.workspace.runners.runner import TaskResult
 from tests.fakes.own_environment import ROOT, own_environment
 from tests.localdev.workspace.kit import Json
 from tests.localdev.workspace.process_kit import Processes, system_path

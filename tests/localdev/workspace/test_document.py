@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 from localdev.workspace.__main__ import TOKEN_VARIABLE, _parser
-from localdev.workspace.api_table import ENDPOINTS, OTHER_ENDPOINTS
+from localdev.workspace.api.api_table import ENDPOINTS, OTHER_ENDPOINTS
 from localdev.workspace.child.utilities import Widgets
-from localdev.workspace.outcomes import LOST
+from localdev.workspace.flow.outcomes import LOST
 
 DOCUMENTS = Path(__file__).parents[3] / "docs"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from localdev.workspace.api_table import ENDPOINTS
+from localdev.workspace.api.api_table import ENDPOINTS
 from localdev.workspace.scripted_runner import ScriptedRunner
 from tests.localdev.workspace.kit import TOKEN, Workspace, job, open_workspace, sign_in, workspace_settings
 

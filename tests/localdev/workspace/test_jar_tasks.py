@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from localdev.workspace.process_runner import ProcessExecution
+from localdev.workspace.runners.process_runner import ProcessExecution
 from tests.fakes.waiting import until
 from tests.localdev.workspace.kit import Json
 from tests.localdev.workspace.process_kit import Processes

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from localdev.workspace import job_settings
 from localdev.workspace.errors import ApiError
-from localdev.workspace.model import TaskKind
+from localdev.workspace.jobs import job_settings
+from localdev.workspace.model.job import TaskKind
 from localdev.workspace.tasks.notebook import NotebookWork
 from tests.localdev.workspace.kit import job, settings_of, task
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from localdev.workspace import job_update
 from localdev.workspace.errors import ApiError
+from localdev.workspace.jobs import job_update
 from localdev.workspace.scripted_runner import ScriptedRunner
 from tests.localdev.workspace.kit import StandingClock, Workspace, started, task
 

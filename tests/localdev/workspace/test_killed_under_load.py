@@ -19,7 +19,7 @@ import httpx
 import psutil
 import pytest
 
-from localdev.workspace.store import FILE_NAME
+from localdev.workspace.storage.store import FILE_NAME
 from tests.fakes.waiting import block_until
 from tests.localdev.workspace.kit import Json, job, notebook, task
 from tests.localdev.workspace.test_command_line import Server, server

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localdev.workspace import lifecycle, outcomes, run_if
-from localdev.workspace.model import Attempt, Ending, JobSettings, Outcome, Phase, Run, RunIf, RunRequest
+from localdev.workspace.flow import lifecycle, outcomes, run_if
+from localdev.workspace.model.job import JobSettings, RunIf
+from localdev.workspace.model.request import RunRequest
+from localdev.workspace.model.run import Attempt, Ending, Outcome, Phase, Run
 from tests.localdev.workspace.kit import START, settings_of, task
 from tests.localdev.workspace.test_run_if import documented
 

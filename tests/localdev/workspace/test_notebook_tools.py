@@ -14,7 +14,7 @@ import httpx
 import psutil
 import pytest
 
-from localdev.workspace import task_report
+from localdev.workspace.runners import task_report
 from tests.fakes.waiting import until
 from tests.localdev.workspace.kit import (
     TOKEN,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from localdev.workspace.model import TaskKind
-from localdev.workspace.notebooks import Notebooks
+from localdev.workspace.files.notebooks import Notebooks
+from localdev.workspace.model.job import TaskKind
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localdev.workspace.oauth import TokenIssuer
+from localdev.workspace.access.oauth import TokenIssuer
 from localdev.workspace.scripted_runner import ScriptedRunner
 from shared.jobs import create_credentials
 from shared.secret import Secret

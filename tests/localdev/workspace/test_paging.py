@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localdev.workspace import paging
+from localdev.workspace.api import paging
 from localdev.workspace.errors import ApiError
 from localdev.workspace.json_fields import LARGEST_ID
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from localdev.workspace.api_table import ENDPOINTS
+from localdev.workspace.api.api_table import ENDPOINTS
+from localdev.workspace.api.rate_limits import CREATIONS_AN_HOUR, LIMITS, RateLimits
 from localdev.workspace.errors import ApiError
-from localdev.workspace.rate_limits import CREATIONS_AN_HOUR, LIMITS, RateLimits
 from localdev.workspace.scripted_runner import ScriptedRunner
 from tests.localdev.workspace.kit import StandingClock, Workspace, open_without_wire, workspace_settings
 

@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localdev.workspace import lifecycle
-from localdev.workspace.model import Outcome, Phase, Run, RunRequest, TaskKind, Trigger, TriggerType, Work
+from localdev.workspace.flow import lifecycle
+from localdev.workspace.model.job import TaskKind, Work
+from localdev.workspace.model.request import RunRequest, Trigger, TriggerType
+from localdev.workspace.model.run import Outcome, Phase, Run
 from localdev.workspace.references import (
     RunFacts,
     UnknownReference,

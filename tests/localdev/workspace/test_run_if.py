@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localdev.workspace import outcomes, run_if
-from localdev.workspace.model import Outcome, RunIf
-from localdev.workspace.run_if import Standing, Verdict
+from localdev.workspace.flow import outcomes, run_if
+from localdev.workspace.flow.run_if import Standing, Verdict
+from localdev.workspace.model.job import RunIf
+from localdev.workspace.model.run import Outcome
 
 S, F, C, E, N, D = (
     Standing.SUCCEEDED,

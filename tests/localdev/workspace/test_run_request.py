@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localdev.workspace import run_request
 from localdev.workspace.errors import ApiError
+from localdev.workspace.jobs import run_request
 
 
 def refusal(**body: Any) -> ApiError:

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from localdev.workspace import lifecycle
-from localdev.workspace.model import Ending, Job, JobSettings, Phase, Run, RunRequest
-from localdev.workspace.runner import Launch, TaskResult
-from localdev.workspace.scheduler import Scheduler
+from localdev.workspace.flow import lifecycle
+from localdev.workspace.flow.scheduler import Scheduler
+from localdev.workspace.model.job import Job, JobSettings
+from localdev.workspace.model.request import RunRequest
+from localdev.workspace.model.run import Ending, Phase, Run
+from localdev.workspace.runners.runner import Launch, TaskResult
 from localdev.workspace.scripted_runner import SUCCESS, ScriptedExecution, ScriptedRunner
-from localdev.workspace.store import Store
+from localdev.workspace.storage.store import Store
 from tests.fakes.waiting import until
 from tests.localdev.workspace.kit import StandingClock, settings_of, started, task
 

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
-from localdev.workspace import job_settings, outcomes
-from localdev.workspace.database import milliseconds
-from localdev.workspace.model import Phase, RunRequest
+from localdev.workspace.flow import outcomes
+from localdev.workspace.jobs import job_settings
+from localdev.workspace.model.request import RunRequest
+from localdev.workspace.model.run import Phase
 from localdev.workspace.scripted_runner import ScriptedRunner
-from localdev.workspace.store import FILE_NAME, Store
+from localdev.workspace.storage.database import milliseconds
+from localdev.workspace.storage.store import FILE_NAME, Store
 from localdev.workspace.tasks.notebook import NotebookWork
 from tests.localdev.workspace.kit import START, StandingClock, job, task
 from tests.localdev.workspace.test_scheduler import ended, scheduling

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from localdev.workspace import secret_scopes
 from localdev.workspace.errors import WorkspaceNotStarted
+from localdev.workspace.files import secret_scopes
 
 
 def write(folder: Path, text: str, mode: int = 0o600) -> Path:

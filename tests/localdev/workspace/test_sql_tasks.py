@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlparse
 
 import pytest
 
-from localdev.workspace.model import TaskOutput
+from localdev.workspace.model.run import TaskOutput
 from tests.localdev.workspace.kit import Json, Workspace, notebook
 from tests.localdev.workspace.process_kit import Processes
 

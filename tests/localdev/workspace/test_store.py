@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from localdev.workspace import lifecycle, outcomes
-from localdev.workspace.database import moment
 from localdev.workspace.errors import WorkspaceNotStarted
-from localdev.workspace.model import Ending, Job, Phase, Run, RunRequest, RunType, TaskOutput, Trigger, TriggerType
-from localdev.workspace.run_table import RunFilter
-from localdev.workspace.store import FILE_NAME, Store
+from localdev.workspace.flow import lifecycle, outcomes
+from localdev.workspace.model.job import Job
+from localdev.workspace.model.request import RunRequest, RunType, Trigger, TriggerType
+from localdev.workspace.model.run import Ending, Phase, Run, TaskOutput
+from localdev.workspace.storage.database import moment
+from localdev.workspace.storage.run_table import RunFilter
+from localdev.workspace.storage.store import FILE_NAME, Store
 from tests.localdev.workspace.kit import START, settings_of, task
 
 EVERYTHING = RunFilter()

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from localdev.workspace import task_settings
 from localdev.workspace.errors import ApiError
-from localdev.workspace.model import Library, LibraryKind, RunRequest, TaskSettings
+from localdev.workspace.jobs import task_settings
+from localdev.workspace.model.job import Library, LibraryKind, TaskSettings
+from localdev.workspace.model.request import RunRequest
 from localdev.workspace.tasks.dbt import DbtWork
 from localdev.workspace.tasks.jar import JarWork
 from localdev.workspace.tasks.pipeline import PipelineWork

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from localdev.workspace import lifecycle, outcomes, task_selection
 from localdev.workspace.errors import ApiError
-from localdev.workspace.model import Outcome, Phase, Run, RunRequest
+from localdev.workspace.flow import lifecycle, outcomes, task_selection
+from localdev.workspace.model.request import RunRequest
+from localdev.workspace.model.run import Outcome, Phase, Run
 from tests.localdev.workspace.kit import START, settings_of, task
 
 # a -> b -> d -> e and a -> c -> d

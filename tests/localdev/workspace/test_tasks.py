@@ -280,7 +280,7 @@ async def test_stubborn_task_is_ended_by_force(
     real: Workspace, notebooks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A task that ignores SIGTERM has a grace period and no more."""
-    monkeypatch.setattr("localdev.workspace.process_runner.GRACE", 0.2)
+    monkeypatch.setattr("localdev.workspace.runners.process_runner.GRACE", 0.2)
     notebook(
         notebooks,
         "main",
@@ -324,7 +324,7 @@ async def test_lingering_threads_do_not_hold_a_run(
         f"import sys\nsys.path[0] = {root!r}\nfrom localdev.workspace.child import run\n"
         "run.LONGEST_GOODBYE = 0.2\nrun.main()\n"
     )
-    monkeypatch.setattr("localdev.workspace.process_runner.BOOT", hurried)
+    monkeypatch.setattr("localdev.workspace.runners.process_runner.BOOT", hurried)
     notebook(notebooks, "main", "import threading, time\nthreading.Thread(target=time.sleep, args=[600]).start()")
 
     ended, _ = await run(real, task())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from localdev.workspace.waking import woken_or_due
+from localdev.workspace.flow.waking import woken_or_due
 from tests.fakes.waiting import give_way, until
 from tests.localdev.workspace.kit import START, StandingClock
 

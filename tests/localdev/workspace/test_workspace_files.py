@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from localdev.workspace.errors import ApiError
-from localdev.workspace.workspace_files import WorkspaceFiles
-from localdev.workspace.workspace_objects import FILE
+from localdev.workspace.files.workspace_files import WorkspaceFiles
+from localdev.workspace.files.workspace_objects import FILE
 from tests.localdev.workspace.kit import Json, Workspace, job, notebook, task
 
 SOURCE = b"# Databricks notebook source\nprint('one')\n\n# COMMAND ----------\n\n# MAGIC %md\n# MAGIC Two\n"

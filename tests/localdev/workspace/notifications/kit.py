@@ -19,14 +19,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from localdev.workspace import lifecycle, outcomes
-from localdev.workspace.model import Job, Outcome, Run, RunRequest
+from localdev.workspace.flow import lifecycle, outcomes
+from localdev.workspace.model.job import Job
+from localdev.workspace.model.request import RunRequest
+from localdev.workspace.model.run import Outcome, Run
 from localdev.workspace.notifications.happenings import Happening, Verdict
 from localdev.workspace.notifications.model import Channel, Event, Receiver
 from localdev.workspace.notifications.notice import Notice, notice_of
 from localdev.workspace.notifications.outbox import Delivery
 from localdev.workspace.server import running
-from localdev.workspace.store import Store
+from localdev.workspace.storage.store import Store
 from tests.localdev.workspace.kit import START, Json, settings_of, task
 
 SOMEBODY = "team@company.com"

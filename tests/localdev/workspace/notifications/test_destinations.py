@@ -19,7 +19,7 @@ from databricks.sdk.service.settings import (
 
 from localdev.workspace.notifications.destinations import read
 from localdev.workspace.scripted_runner import ScriptedRunner
-from localdev.workspace.store import FILE_NAME
+from localdev.workspace.storage.store import FILE_NAME
 from shared.secret import Secret
 from tests.localdev.workspace.kit import (
     TOKEN,

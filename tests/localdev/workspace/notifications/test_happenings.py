@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localdev.workspace import lifecycle, outcomes
-from localdev.workspace.model import Ending, Outcome, Phase, Run, RunRequest
+from localdev.workspace.flow import lifecycle, outcomes
+from localdev.workspace.model.request import RunRequest
+from localdev.workspace.model.run import Ending, Outcome, Phase, Run
 from localdev.workspace.notifications.happenings import Happening, exceeded, happenings, next_warning
 from localdev.workspace.notifications.model import Event, Notifications
 from tests.localdev.workspace.kit import START, Json, settings_of, task

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localdev.workspace import outcomes
-from localdev.workspace.model import Outcome
+from localdev.workspace.api.views import Workspace
+from localdev.workspace.flow import outcomes
+from localdev.workspace.model.run import Outcome
 from localdev.workspace.notifications import notice as notices
 from localdev.workspace.notifications import payloads
 from localdev.workspace.notifications.happenings import Happening, Verdict
 from localdev.workspace.notifications.message import message
 from localdev.workspace.notifications.model import Event
 from localdev.workspace.notifications.notice import notice_of, one_line
-from localdev.workspace.views import Workspace
 from tests.localdev.workspace.kit import START
 from tests.localdev.workspace.notifications.kit import SOMEBODY, a_notice, a_run, parsed
 

@@ -12,13 +12,13 @@ from unittest.mock import Mock
 
 import pytest
 
-from localdev.workspace import lifecycle, outcomes
-from localdev.workspace.model import Phase, Run
+from localdev.workspace.flow import lifecycle, outcomes
+from localdev.workspace.model.run import Phase, Run
 from localdev.workspace.notifications import notifier as notifiers
 from localdev.workspace.notifications.notifier import FIRST_PAUSE, LONGEST_PAUSE, MOST_TRIES, Notifier
 from localdev.workspace.notifications.outbox import Delivery
 from localdev.workspace.notifications.undelivered import NeverAgain, TryLater
-from localdev.workspace.store import Store
+from localdev.workspace.storage.store import Store
 from tests.fakes.waiting import give_way, until
 from tests.localdev.workspace.kit import StandingClock
 from tests.localdev.workspace.notifications.kit import SOMEBODY, saved_run

@@ -15,9 +15,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from localdev.workspace import outcomes
+from localdev.workspace.flow import outcomes
 from localdev.workspace.notifications.options import NotificationOptions, SmtpServer
-from localdev.workspace.runner import TaskResult
+from localdev.workspace.runners.runner import TaskResult
 from localdev.workspace.scripted_runner import ScriptedRunner, failure
 from tests.fakes.waiting import until
 from tests.localdev.workspace.kit import (

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localdev.workspace import outcomes
-from localdev.workspace.model import Attempt, Outcome, Phase, Run, RunRequest
+from localdev.workspace.flow import outcomes
+from localdev.workspace.model.request import RunRequest
+from localdev.workspace.model.run import Attempt, Outcome, Phase, Run
 from localdev.workspace.pages.figures import CHART_HEIGHT, expected_duration, figures_of
 from localdev.workspace.pages.timeline import stretch_of
-from localdev.workspace.run_history import PastRun
+from localdev.workspace.storage.run_history import PastRun
 from tests.localdev.workspace.kit import START, settings_of
 
 ENDS = (outcomes.SUCCEEDED, outcomes.FAILED, outcomes.CANCELLED, outcomes.skipped(1), None)

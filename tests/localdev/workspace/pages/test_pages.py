@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from localdev.workspace import task_report
-from localdev.workspace.model import TaskOutput
-from localdev.workspace.outcomes import FAILED, SUCCEEDED
+from localdev.workspace.flow.outcomes import FAILED, SUCCEEDED
+from localdev.workspace.model.run import TaskOutput
 from localdev.workspace.pages.job_pages import JOBS_IN_A_PAGE, RUNS_IN_A_PAGE
 from localdev.workspace.pages.tasks_view import LONGEST_LOG
-from localdev.workspace.runner import TaskResult
+from localdev.workspace.runners import task_report
+from localdev.workspace.runners.runner import TaskResult
 from localdev.workspace.scripted_runner import SUCCESS, ScriptedRunner, failure
 from tests.fakes.waiting import until_done
 from tests.localdev.workspace.kit import StandingClock, Workspace, started, task

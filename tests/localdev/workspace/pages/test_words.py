@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localdev.workspace import outcomes
-from localdev.workspace.model import Outcome, Phase, TriggerType
+from localdev.workspace.flow import outcomes
+from localdev.workspace.model.request import TriggerType
+from localdev.workspace.model.run import Outcome, Phase
 from localdev.workspace.pages.looks import Tone, look_of
 from localdev.workspace.pages.spans import machine_time, moment_words, span_words
 from localdev.workspace.pages.triggers import starter_words, trigger_words

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from localdev.workspace import lifecycle, starting
-from localdev.workspace.model import Ending, RunRequest, TriggerType
+from localdev.workspace.flow import lifecycle, starting
+from localdev.workspace.model.request import RunRequest, TriggerType
+from localdev.workspace.model.run import Ending
 from localdev.workspace.scripted_runner import ScriptedRunner, failure
 from tests.fakes.waiting import until
 from tests.localdev.workspace.kit import StandingClock, Workspace, started

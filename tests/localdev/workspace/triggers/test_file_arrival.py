@@ -11,9 +11,9 @@ import pytest
 from azure.storage.blob import ContainerClient
 
 from localdev.azurite import Azurite
-from localdev.workspace.model import TriggerType
+from localdev.workspace.model.request import TriggerType
 from localdev.workspace.scripted_runner import ScriptedRunner
-from localdev.workspace.store import Store
+from localdev.workspace.storage.store import Store
 from localdev.workspace.triggers import places
 from tests.fakes.waiting import until
 from tests.localdev.workspace.kit import StandingClock

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from localdev.workspace.model import Run, TriggerType
+from localdev.workspace.model.request import TriggerType
+from localdev.workspace.model.run import Run
 from localdev.workspace.scripted_runner import ScriptedRunner
-from localdev.workspace.store import FILE_NAME
+from localdev.workspace.storage.store import FILE_NAME
 from tests.fakes.waiting import until
 from tests.localdev.workspace.kit import START, StandingClock
 from tests.localdev.workspace.triggers.trigger_kit import triggering

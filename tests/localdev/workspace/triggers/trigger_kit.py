@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from localdev.workspace.endpoint import Core
-from localdev.workspace.model import Job, Run
-from localdev.workspace.run_table import RunFilter
-from localdev.workspace.scheduler import Scheduler
+from localdev.workspace.core import Core
+from localdev.workspace.files.workspace_files import WorkspaceFiles
+from localdev.workspace.flow.scheduler import Scheduler
+from localdev.workspace.model.job import Job
+from localdev.workspace.model.run import Run
 from localdev.workspace.scripted_runner import ScriptedRunner
-from localdev.workspace.store import Store
+from localdev.workspace.storage.run_table import RunFilter
+from localdev.workspace.storage.store import Store
 from localdev.workspace.triggers.places import Places
 from localdev.workspace.triggers.trigger_loop import TriggerLoop
-from localdev.workspace.workspace_files import WorkspaceFiles
 from shared.storage_connection import StorageConnection
 from tests.fakes.waiting import give_way, until
 from tests.localdev.workspace.kit import StandingClock, settings_of

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from cli.jobs.checks import findings_of
-from localdev.workspace.planned_outcomes import read as planned_outcome
+from localdev.workspace.runners.planned_outcomes import read as planned_outcome
 from tests.fakes.waiting import block_until
 from tests.localdev.workspace.kit import START, Json, job, notebook
 from tests.localdev.workspace.notifications.kit import parsed

@@ -1,0 +1,1 @@
+"""What tasks find in the workspace: its files and notebooks, DBFS, and secrets."""

@@ -1,0 +1,1 @@
+"""What clients say of jobs and runs, read into our own types."""

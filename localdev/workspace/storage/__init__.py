@@ -1,0 +1,1 @@
+"""What is remembered: one SQLite database, and a table per noun."""
