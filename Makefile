@@ -59,13 +59,14 @@ format: $(READY) ## Format the code
 	@$(BIN)/ruff check --fix-only --quiet $(SOURCES)
 	@$(BIN)/ruff format $(SOURCES)
 
-bench: $(READY) ## Measure imports, the Jobs client, dispatch, matching and reconciling, each beside its peers
+bench: $(READY) ## Measure imports, the Jobs client, dispatch, matching, reconciling and the local workspace
 	@$(BIN)/python bench/imports.py
 	@$(BIN)/python bench/jobs_client.py
 	@$(BIN)/python bench/dispatch.py
 	@$(BIN)/python bench/match.py
 	@$(BIN)/python bench/listing.py
 	@$(BIN)/python bench/reconcile.py
+	@$(BIN)/python -m bench.workspace
 
 clean: ## Remove what was installed and what the local stack remembers
 	@rm -rf $(VENV) localdev/node_modules .landfall
