@@ -12,7 +12,7 @@ from tests.proof_record import record
 
 pytestmark = pytest.mark.proof
 HISTORIES, SEEDS = 10, range(1, 5)  # of each machine and seed; `python -m tests.machine --histories 5000` goes on
-MORE_SEEDS = range(5, 13)  # as long as there is something that a machine must reach and has not
+MORE_SEEDS = range(5, 65)  # as long as there is something that a machine must reach and has not
 
 
 @pytest.mark.parametrize("name", sorted(MACHINES))
