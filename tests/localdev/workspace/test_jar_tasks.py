@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import psutil
 import pytest
 
 from localdev.workspace.runners.process_runner import ProcessExecution
+from tests.fakes.java import jar_of
 from tests.fakes.waiting import until
 from tests.localdev.workspace.kit import Json
 from tests.localdev.workspace.process_kit import Processes
@@ -33,14 +32,7 @@ public class Main {
 @pytest.fixture(scope="session")
 def jar(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a jar with one class."""
-    if not (shutil.which("javac") and shutil.which("jar") and shutil.which("java")):
-        assert "CI" not in os.environ, "there is no JDK here"
-        pytest.skip("needs a JDK: java, javac and jar")
-    folder = tmp_path_factory.mktemp("jar")
-    (folder / "Main.java").write_text(MAIN)
-    subprocess.run(["javac", "-d", folder / "classes", folder / "Main.java"], check=True)
-    subprocess.run(["jar", "cf", folder / "shop.jar", "-C", folder / "classes", "."], check=True)
-    return folder / "shop.jar"
+    return jar_of(MAIN, "Main", tmp_path_factory.mktemp("jar"))
 
 
 @pytest.fixture

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from tests.fakes.java import jar_of
 from tests.localdev.workspace.kit import Json, notebook
 from tests.localdev.workspace.tutorial.data_factory import DataFactory, InvalidPipeline, Status
 from tests.localdev.workspace.tutorial.tutorial_kit import Client, Place, document
@@ -31,14 +30,7 @@ public class MainApp {
 @pytest.fixture(scope="module")
 def jar(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a jar with the class that the tutorial names."""
-    if not (shutil.which("javac") and shutil.which("jar") and shutil.which("java")):
-        assert "CI" not in os.environ, "there is no JDK here"
-        pytest.skip("needs a JDK: java, javac and jar")
-    folder = tmp_path_factory.mktemp("jar")
-    (folder / "MainApp.java").write_text(MAIN_APP)
-    subprocess.run(["javac", "-d", folder / "classes", folder / "MainApp.java"], check=True)
-    subprocess.run(["jar", "cf", folder / "etl.jar", "-C", folder / "classes", "."], check=True)
-    return folder / "etl.jar"
+    return jar_of(MAIN_APP, "MainApp", tmp_path_factory.mktemp("jar"))
 
 
 @pytest.fixture(autouse=True)
