@@ -88,6 +88,16 @@ def moment(milliseconds: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
+def milliseconds_or_none(moment: datetime | None) -> int | None:
+    """Return what is kept of a moment that may be still to come."""
+    return None if moment is None else milliseconds(moment)
+
+
+def moment_or_none(milliseconds: int | None) -> datetime | None:
+    """Return a moment as it was kept, None when there was none."""
+    return None if milliseconds is None else moment(milliseconds)
+
+
 def _make_private(path: Path) -> None:
     """Keep others out of the file, in which the urls and passwords of destinations are; SQLite's own follow it."""
     try:

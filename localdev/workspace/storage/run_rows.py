@@ -6,7 +6,6 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -14,7 +13,7 @@ from localdev.workspace.flow import loops
 from localdev.workspace.jobs import job_settings
 from localdev.workspace.model.request import RunRequest, RunType, Trigger, TriggerType
 from localdev.workspace.model.run import Attempt, Ending, Outcome, Phase, Run
-from localdev.workspace.storage.database import milliseconds, moment
+from localdev.workspace.storage.database import milliseconds_or_none, moment, moment_or_none
 
 ATTEMPT_COLUMNS = (
     *("id", "task_key", "number", "first_id", "phase", "due_at", "started_at", "ended_at", "ending", "outcome"),
@@ -31,7 +30,7 @@ def run_of(row: sqlite3.Row, attempts: Sequence[sqlite3.Row]) -> Run:
         request=_request(json.loads(row["request"])),
         phase=Phase(row["phase"]),
         created_at=moment(row["created_at"]),
-        admitted_at=_maybe_moment(row["admitted_at"]),
+        admitted_at=moment_or_none(row["admitted_at"]),
         parent_id=row["parent_id"],
         attempts=tuple(_attempt(*each) for each in attempts),
         **_read_end(row),
@@ -42,8 +41,8 @@ def changing_values(run: Run) -> tuple[object, ...]:
     """Return what changes of a run: phase, admitted_at, ended_at, ending, outcome, request."""
     return (
         run.phase,
-        _maybe_milliseconds(run.admitted_at),
-        _maybe_milliseconds(run.ended_at),
+        milliseconds_or_none(run.admitted_at),
+        milliseconds_or_none(run.ended_at),
         run.ending,
         _outcome_text(run.outcome),
         _request_text(run.request),
@@ -58,9 +57,9 @@ def attempt_values(attempt: Attempt) -> tuple[object, ...]:
         attempt.number,
         attempt.first_id,
         attempt.phase,
-        _maybe_milliseconds(attempt.due_at),
-        _maybe_milliseconds(attempt.started_at),
-        _maybe_milliseconds(attempt.ended_at),
+        milliseconds_or_none(attempt.due_at),
+        milliseconds_or_none(attempt.started_at),
+        milliseconds_or_none(attempt.ended_at),
         attempt.ending,
         _outcome_text(attempt.outcome),
         attempt.branch,
@@ -77,8 +76,8 @@ def _attempt(*values: Any) -> Attempt:
         number=row["number"],
         first_id=row["first_id"],
         phase=Phase(row["phase"]),
-        due_at=_maybe_moment(row["due_at"]),
-        started_at=_maybe_moment(row["started_at"]),
+        due_at=moment_or_none(row["due_at"]),
+        started_at=moment_or_none(row["started_at"]),
         branch=row["branch"],
         **_read_end(row),
     )
@@ -86,7 +85,7 @@ def _attempt(*values: Any) -> Attempt:
 
 def _read_end(row: sqlite3.Row | Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "ended_at": _maybe_moment(row["ended_at"]),
+        "ended_at": moment_or_none(row["ended_at"]),
         "ending": None if row["ending"] is None else Ending(row["ending"]),
         "outcome": None if row["outcome"] is None else Outcome(**json.loads(row["outcome"])),
     }
@@ -94,7 +93,7 @@ def _read_end(row: sqlite3.Row | Mapping[str, Any]) -> dict[str, Any]:
 
 def _request_text(request: RunRequest) -> str:
     document = asdict(request)
-    document["trigger"]["time"] = _maybe_milliseconds(request.trigger.time)
+    document["trigger"]["time"] = milliseconds_or_none(request.trigger.time)
     return json.dumps(document)
 
 
@@ -103,18 +102,10 @@ def _request(document: dict[str, Any]) -> RunRequest:
     return RunRequest(
         **{**document, "only": tuple(document["only"]), "run_type": RunType(document["run_type"])},
         trigger=Trigger(
-            type=TriggerType(trigger["type"]), time=_maybe_moment(trigger["time"]), location=trigger["location"]
+            type=TriggerType(trigger["type"]), time=moment_or_none(trigger["time"]), location=trigger["location"]
         ),
     )
 
 
 def _outcome_text(outcome: Outcome | None) -> str | None:
     return None if outcome is None else json.dumps(asdict(outcome))
-
-
-def _maybe_milliseconds(moment: datetime | None) -> int | None:
-    return None if moment is None else milliseconds(moment)
-
-
-def _maybe_moment(milliseconds: int | None) -> datetime | None:
-    return None if milliseconds is None else moment(milliseconds)

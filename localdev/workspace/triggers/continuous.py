@@ -29,7 +29,7 @@ class ContinuousRuns:
 
     def begun(self, job: Job, state: TriggerState, now: datetime) -> TriggerState:
         """Return the state of a trigger that is new: the first run starts at once, unless one is active."""
-        return state.evolve(due_at=None if self.is_running(job.id) else now)
+        return state.evolve(due_at=None if _is_running(self._core, job.id) else now)
 
     def resumed(self, job: Job, state: TriggerState, now: datetime) -> TriggerState:
         """Return the state as it was, or with a run to start where neither one is active nor one is due."""
@@ -43,7 +43,7 @@ class ContinuousRuns:
             if state is None or state.due_at is None or state.due_at > now:
                 return
             self._core.store.triggers.save(state.evolve(due_at=None, fired_at=now))
-            if not self.is_running(job.id):
+            if not _is_running(self._core, job.id):
                 started(self._core, RunRequest(job_id=job.id, trigger=Trigger(type=TriggerType.CONTINUOUS)))
 
     def run_ended(self, run: Run, now: datetime) -> bool:
@@ -52,15 +52,11 @@ class ContinuousRuns:
         job = self._core.store.jobs.get(run.job_id)
         if state is None or job is None or not isinstance(job.settings.started_by, Continuous):
             return False
-        if state.key != job.settings.started_by.key or self.is_running(job.id):
+        if state.key != job.settings.started_by.key or _is_running(self._core, job.id):
             return False
         failures = state.failures + 1 if _has_failed(run) else 0
         self._core.store.triggers.save(state.evolve(failures=failures, due_at=now + _pause(failures)))
         return True
-
-    def is_running(self, job_id: int) -> bool:
-        """Tell whether a run of the job is active."""
-        return bool(self._core.store.runs.active_ids(job_id))
 
 
 def is_held(core: Core, job_id: int) -> bool:
@@ -69,8 +65,11 @@ def is_held(core: Core, job_id: int) -> bool:
     https://github.com/databricks/databricks-sdk-py/issues/389
     """
     job = core.store.jobs.get(job_id)
-    if job is None or not isinstance(job.settings.started_by, Continuous):
-        return False
+    return job is not None and isinstance(job.settings.started_by, Continuous) and _is_running(core, job_id)
+
+
+def _is_running(core: Core, job_id: int) -> bool:
+    """Tell whether a run of the job is active."""
     return bool(core.store.runs.active_ids(job_id))
 
 

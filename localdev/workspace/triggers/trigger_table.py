@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from localdev.workspace.storage.database import Database, milliseconds, moment
+from localdev.workspace.storage.database import Database, milliseconds_or_none, moment_or_none
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,9 +41,9 @@ class TriggerTable:
         return TriggerState(
             job_id=job_id,
             key=row["key"],
-            due_at=_maybe_moment(row["due_at"]),
-            fired_at=_maybe_moment(row["fired_at"]),
-            arrived_at=_maybe_moment(row["arrived_at"]),
+            due_at=moment_or_none(row["due_at"]),
+            fired_at=moment_or_none(row["fired_at"]),
+            arrived_at=moment_or_none(row["arrived_at"]),
             has_looked=bool(row["has_looked"]),
             failures=row["failures"],
         )
@@ -58,9 +58,9 @@ class TriggerTable:
                failures = excluded.failures""",
             state.job_id,
             state.key,
-            _maybe_milliseconds(state.due_at),
-            _maybe_milliseconds(state.fired_at),
-            _maybe_milliseconds(state.arrived_at),
+            milliseconds_or_none(state.due_at),
+            milliseconds_or_none(state.fired_at),
+            milliseconds_or_none(state.arrived_at),
             int(state.has_looked),
             state.failures,
         )
@@ -89,11 +89,3 @@ def _bytes(name: str) -> bytes:
 
 def _name(kept: bytes) -> str:
     return kept.decode("utf-8", "surrogateescape")
-
-
-def _maybe_milliseconds(when: datetime | None) -> int | None:
-    return None if when is None else milliseconds(when)
-
-
-def _maybe_moment(kept: int | None) -> datetime | None:
-    return None if kept is None else moment(kept)
