@@ -82,8 +82,9 @@ def _begin(store: Store, place: Place, progress: Progress, attempt: Attempt, now
         work = launching.work_of(run, attempt, launching.facts_for(store, place, run, attempt))
         _do(store, progress, attempt, work, now)
     except (LandfallError, ValueError) as error:
-        _end(progress, attempt, misconfigured(error), now)
-        progress.outputs[attempt.id] = TaskOutput(error=misconfigured(error).message)
+        outcome = misconfigured(error)
+        _end(progress, attempt, outcome, now)
+        progress.outputs[attempt.id] = TaskOutput(error=outcome.message)
 
 
 def _do(store: Store, progress: Progress, attempt: Attempt, work: Work, now: datetime) -> None:

@@ -10,11 +10,11 @@ from localdev.workspace.model.request import RunRequest
 from localdev.workspace.model.run import Run
 
 
-def start(core: Core, request: RunRequest, *, parent_id: int | None = None, by: str = OWNER.name) -> Run:
+def start(core: Core, request: RunRequest, *, by: str = OWNER.name) -> Run:
     """Start a run of a job, or return the run that the same token has started before; raises ApiError.
 
-    Safe to repeat with a token, also after a crash. A run without a token is made anew each time. `parent_id` is the
-    attempt for which it runs, and `by` is the name of the one who asks.
+    Safe to repeat with a token, also after a crash. A run without a token is made anew each time. `by` is the name of
+    the one who asks.
     """
     with core.store.transaction():
         if core.store.jobs.get(request.job_id) is None:
@@ -22,7 +22,7 @@ def start(core: Core, request: RunRequest, *, parent_id: int | None = None, by: 
         known = None if request.token is None else core.store.runs.run_id_of(request.token)
         if known is not None:
             return run_of_token(core, known)
-        run = new_runs.begun(core.store, request, core.clock.now(), parent_id=parent_id, by=by)
+        run = new_runs.begun(core.store, request, core.clock.now(), by=by)
         if request.token is not None:
             core.store.runs.add_token(request.token, run.id)
     core.scheduler.notice(run.id)
