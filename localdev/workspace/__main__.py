@@ -178,6 +178,21 @@ def _parser() -> argparse.ArgumentParser:
         help=f"file with the bearer token; without it the variable {TOKEN_VARIABLE} holds, "
         f"and without both a token is made and kept in DATA/{TOKEN_FILE}",
     )
+    _add_task_options(parser)
+    parser.add_argument(
+        "--api-versions",
+        nargs="+",
+        choices=API_VERSIONS,
+        default=API_VERSIONS,
+        help="versions of the Jobs API to answer (all)",
+    )
+    _add_belongings(parser)
+    notification_options.add_to(parser)
+    _add_strictness(parser)
+    return parser
+
+
+def _add_task_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--env",
         action="append",
@@ -196,13 +211,9 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="let pip fetch the libraries of tasks from a package index, each set into an environment of its own",
     )
-    parser.add_argument(
-        "--api-versions",
-        nargs="+",
-        choices=API_VERSIONS,
-        default=API_VERSIONS,
-        help="versions of the Jobs API to answer (all)",
-    )
+
+
+def _add_belongings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dbfs", type=_folder, help="folder that stands for DBFS and /Volumes (DATA/dbfs)")
     parser.add_argument("--secrets", type=_folder, metavar="FILE", help="YAML or JSON file for dbutils.secrets")
     parser.add_argument(
@@ -212,7 +223,10 @@ def _parser() -> argparse.ArgumentParser:
         f"({STORAGE_VARIABLE}, if it holds one)",
     )
     parser.add_argument("--allow-shell", action="store_true", help="let notebooks use %%sh, and install with %%pip")
-    notification_options.add_to(parser)
+
+
+def _add_strictness(parser: argparse.ArgumentParser) -> None:
+    """Add what makes the workspace as hard on its clients as the cloud: faults, limits, and who may do what."""
     parser.add_argument("--faults", action="store_true", help="let requests to /__workspace/faults plan faults")
     parser.add_argument("--rate-limits", action="store_true", help="keep to the rates that Databricks publishes")
     parser.add_argument(
@@ -232,7 +246,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ID=SECRETFILE",
         help="service principal that signs in by OAuth, and the file with its secret. May be repeated",
     )
-    return parser
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Protocol
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -72,20 +73,6 @@ def create_app(
     pages = Pages(core, settings)
     triggers = TriggerLoop(core, Places(_dbfs(settings), settings.storage))
 
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        del app
-        await notifier.start()
-        await scheduler.start()
-        await triggers.start()
-        try:
-            yield
-        finally:
-            await triggers.stop()
-            await scheduler.stop()
-            await notifier.stop()
-            store.close()
-
     routes = [
         Route("/.well-known/databricks-config", door.host_metadata),
         Route("/oidc/.well-known/oauth-authorization-server", door.oauth_metadata),
@@ -96,7 +83,40 @@ def create_app(
     if settings.faults:
         routes.append(Route("/__workspace/faults", door.faults, methods=["POST", "DELETE"]))
     injected = [Middleware(FaultInjector, plan=plan, clock=clock)] if settings.faults or faults is not None else []
-    return Starlette(routes=routes, middleware=injected, lifespan=lifespan, exception_handlers={404: pages.missing})
+    return Starlette(
+        routes=routes,
+        middleware=injected,
+        lifespan=_lifespan(store, notifier, scheduler, triggers),
+        exception_handlers={404: pages.missing},
+    )
+
+
+class _Loop(Protocol):
+    """What works as long as the application does."""
+
+    async def start(self) -> None:
+        """Begin to work."""
+
+    async def stop(self) -> None:
+        """End, and leave nothing running."""
+
+
+def _lifespan(store: Store, *loops: _Loop) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    """Return what starts the loops with the application, and stops them the other way round."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        del app
+        for loop in loops:
+            await loop.start()
+        try:
+            yield
+        finally:
+            for loop in reversed(loops):
+                await loop.stop()
+            store.close()
+
+    return lifespan
 
 
 def _store(settings: WorkspaceSettings) -> Store:
