@@ -32,7 +32,7 @@ from shared.settings import Settings
 from shared.settle import RunHints, Runs, Settler
 from shared.shard_queue import ShardQueue
 from shared.status import StatusReader
-from shared.sweep import Claimant, Opener, ShardTools, Sweeper
+from shared.sweep import Claimant, Opener, ShardTools, Sharer, Sweeper
 from shared.upkeep import Upkeep
 
 
@@ -229,7 +229,7 @@ def _sweeper(made_of: Collaborators, intake: Intake) -> Sweeper:
         entries=made_of.entries,
         bookkeeping=made_of.bookkeeping,
         rule_book=made_of.rule_book,
-        queue=made_of.queue,
+        sharer=Sharer(rounds, made_of.queue, made_of.clock),
     )
 
 

@@ -25,8 +25,9 @@ _ROUNDS = "sweeps"
 _END = "~"
 # A transaction takes 100 rows and 4 MB: https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions
 _ROWS_AT_ONCE = 20
-# Long beside what lies between two renewals (a page, or 200 claims), short beside the time a dead worker costs.
-LEASE = timedelta(minutes=1)
+# Long beside what lies between two renewals (a page, or 200 claims). Shorter than the minute between two passes by what
+# a pass does before it sweeps: else the pass after one that died would find its shards held, and wait for the next.
+LEASE = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

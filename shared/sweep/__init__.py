@@ -9,8 +9,8 @@ with dates; deep ones come on their own schedule and compare all that the ledger
 which passes go through one after the other, or all instances together over a queue.
 
 Bottom-up: `key_set` and `known` are what the ledger knows, `view` is what a round looks at, `judging` compares a page
-with it, `claiming` takes what is missed, `shard_sweep` goes through a shard, `cutting` makes shards, `conclusion` is
-what a finished round proves, `sweeper` runs rounds.
+with it, `claiming` takes what is missed, `shard_sweep` goes through a shard, `cutting` makes shards, `opening` begins a
+round, `sharing` sends it through the queue, `conclusion` is what a finished one proves, `sweeper` runs rounds.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from shared.sweep.claiming import Claimant
 from shared.sweep.conclusion import RoundReport, Sweep
 from shared.sweep.opening import Opener
 from shared.sweep.shard_sweep import ShardTools
+from shared.sweep.sharing import Sharer
 from shared.sweep.sweeper import Sweeper
 
-__all__ = ["Claimant", "Opener", "RoundReport", "ShardTools", "Sweep", "Sweeper"]
+__all__ = ["Claimant", "Opener", "RoundReport", "ShardTools", "Sharer", "Sweep", "Sweeper"]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from shared import logs
-from shared.errors import BlobsUnavailable
+from shared.errors import BlobsUnavailable, LedgerError
 from shared.landing import Landing
 from shared.ledger import Round, Rounds
 from shared.ledger.rounds import round_id
@@ -41,8 +41,14 @@ class Opener:
         opened = Round(kind=kind, id=new_id, fingerprint=rules.fingerprint, started_at=now, containers_failure=failure)
         started = await self._rounds.start(opened, shards, former)
         if started is not None:
-            await self._rounds.forget_former(started)
+            await self._forget_former(started)
         return started
+
+    async def _forget_former(self, started: Round) -> None:
+        try:
+            await self._rounds.forget_former(started)
+        except LedgerError as error:  # the next round forgets them too
+            logs.warning("round.former_kept", kind=started.kind, reason=error)
 
     async def _containers(self, plan: ListingPlan) -> tuple[list[str], str]:
         found: set[str] = set()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared import logs
 from shared.clock import Clock, Deadline
-from shared.errors import LedgerError
+from shared.errors import LedgerConflict, LedgerError
 from shared.landing import Landing, Page
 from shared.ledger import ListingProgress, Rounds, Shard, ShardProgress
 from shared.ledger.rounds import LEASE
@@ -51,8 +52,22 @@ class ShardSweep:
         """Go on until the shard is done or the deadline has passed; return it as it was written down.
 
         A listing that fails is given up for this round and the others go on. Raises LedgerError: LedgerConflict when
-        another instance has taken the shard over.
+        another instance has taken the shard over. Where the ledger fails, whoever comes next need not wait for the
+        lease to end.
         """
+        try:
+            return await self._go_on(deadline)
+        except LedgerConflict:
+            raise
+        except LedgerError:
+            await self._let_go()
+            raise
+
+    async def _let_go(self) -> None:
+        with suppress(LedgerError):  # then the lease ends by itself
+            await self._tools.rounds.save_shard(self._shard, lease_until=None)
+
+    async def _go_on(self, deadline: Deadline) -> Shard:
         position, cursor = self._shard.progress.position, self._shard.progress.cursor
         while position < len(self._shard.listings):
             stopped_at = await self._listing(position, cursor, deadline)

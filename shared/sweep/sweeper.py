@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from shared import logs
 from shared.clock import Deadline
-from shared.errors import LedgerConflict, QueueUnavailable
+from shared.errors import LedgerConflict, LedgerUnavailable
 from shared.ledger import Bookkeeping, Entries, Round, Shard, Standing
 from shared.listing_plan import Kind
 from shared.redaction import told
 from shared.rule_book import RuleBook
 from shared.rules import Rules
-from shared.shard_queue import ShardQueue
 from shared.sweep.conclusion import RoundReport, proven, report
 from shared.sweep.known import Known
 from shared.sweep.opening import Opener
 from shared.sweep.shard_message import ShardMessage
 from shared.sweep.shard_sweep import ShardSweep, ShardTools
-from shared.sweep.view import View, view_of
+from shared.sweep.sharing import Sharer
+from shared.sweep.view import View, Views
 from shared.together import all_done
 
 CONCURRENCY = 4
@@ -32,6 +31,17 @@ CONCURRENCY = 4
 LEFT_TO_THE_QUEUE = timedelta(minutes=2)
 # A message that nobody has taken for so long was lost; a second one is harmless, the lease decides.
 SENT_AGAIN_AFTER = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class _Occasion:
+    """A pass that sweeps: what it knows, until when, and how its rounds stand."""
+
+    rules: Rules
+    standings: Mapping[str, Standing]
+    now: datetime  # by the storage service's clock
+    deadline: Deadline
+    reports: list[RoundReport] = field(default_factory=list)
 
 
 class Sweeper:
@@ -45,15 +55,14 @@ class Sweeper:
         entries: Entries,
         bookkeeping: Bookkeeping,
         rule_book: RuleBook,
-        queue: ShardQueue,
+        sharer: Sharer,
     ) -> None:
         self._tools = tools
         self._opener = opener
-        self._entries = entries
         self._bookkeeping = bookkeeping
         self._rule_book = rule_book
-        self._queue = queue
-        self._views: dict[str, tuple[str, View]] = {}  # of the last round of each kind, with its id
+        self._sharer = sharer
+        self._views = Views(partial(Known, entries, tools.clock), tools.settings)
 
     async def sweep(self, rules: Rules, standings: Mapping[str, Standing], deadline: Deadline) -> list[RoundReport]:
         """Go on with the rounds that are open and begin those that are due; return how they stand.
@@ -66,19 +75,43 @@ class Sweeper:
             return []
         now = await self._tools.landing.server_time()
         standings = await self._activated(rules, standings, now)
-        reports: list[RoundReport] = []
+        occasion = _Occasion(rules, standings, now, deadline)
         failures: list[Exception] = []
         for kind in Kind:
             try:
-                round_ = await self._round(kind, rules, standings, now)
-                if round_ is not None:
-                    reports.append(await self._go_on(round_, self._view(round_, rules, standings), deadline))
+                await self._as_far_as_it_goes(kind, occasion)
             except Exception as error:  # noqa: BLE001 - what one kind of round meets must not stop the other
                 logs.error("round.failed", kind=kind, reason=told(error))
                 failures.append(error)
-        if failures and not reports:
+        if failures and not occasion.reports:
             raise failures[0]
-        return [replace(each, failures=(*each.failures, *map(told, failures))) for each in reports]
+        return [replace(each, failures=(*each.failures, *map(told, failures))) for each in occasion.reports]
+
+    async def _as_far_as_it_goes(self, kind: Kind, occasion: _Occasion) -> None:
+        """Go on with the rounds of a kind, a second time where one call of the ledger has stopped the first."""
+        try:
+            await self._rounds(kind, occasion)
+        except LedgerUnavailable as error:
+            if occasion.deadline.passed():
+                raise
+            logs.warning("round.interrupted", kind=kind, reason=error)
+            await self._rounds(kind, occasion)
+
+    async def _rounds(self, kind: Kind, occasion: _Occasion) -> None:
+        """Go on with a round of a kind; where an earlier pass has left it, and this one ends it, also with the next.
+
+        What a left round began with is old: without this, each pass that dies makes files wait for two passes more.
+        """
+        while True:
+            round_ = await self._round(kind, occasion)
+            if round_ is None:
+                return
+            view = self._views.of(round_, occasion.rules, occasion.standings)
+            found = await self._go_on(round_, view, occasion.deadline)
+            occasion.reports.append(found)
+            is_left_over = round_.started_at < occasion.now
+            if not is_left_over or found.round.concluded_at is None or occasion.deadline.passed():
+                return
 
     async def work_on(self, message: str) -> None:
         """Sweep the shard that a message of the queue names, as long as a pass may take; repeat it where time ends.
@@ -99,11 +132,11 @@ class Sweeper:
             logs.fact("shard.obsolete", kind=asked.kind, shard=asked.number)
             return
         standings = await self._bookkeeping.standings()
-        view = self._view(round_, rules, standings)
+        view = self._views.of(round_, rules, standings)
         deadline = Deadline(self._tools.clock, self._tools.settings.reconcile_budget.total_seconds())
         swept = await self._sweep_shard(view, shard, deadline)
         if swept is not None and not swept.is_done:
-            await self._queue.send([message])
+            await self._sharer.send_again(message)
             return
         await self._conclude(round_, view)
 
@@ -118,29 +151,27 @@ class Sweeper:
                 logs.fact("rule.activated", rule=new[name].name, baseline=standing.baseline)
         return {**standings, **activated}
 
-    async def _round(self, kind: Kind, rules: Rules, standings: Mapping[str, Standing], now: datetime) -> Round | None:
+    async def _round(self, kind: Kind, occasion: _Occasion) -> Round | None:
         """Return the round that goes on, a new one when one is due, else None."""
+        rules, now = occasion.rules, occasion.now
         last = await self._tools.rounds.current(kind)
         if last is not None and last.concluded_at is None:
             if last.fingerprint == rules.fingerprint:
                 return last
             logs.fact("round.abandoned", kind=kind, reason="the rules have changed")
         elif kind is Kind.DEEP:
-            since = last.started_at if last else min(standing.baseline for standing in standings.values())
+            since = last.started_at if last else min(standing.baseline for standing in occasion.standings.values())
             if now < since + self._tools.settings.sweep_deep_every:
                 return None
         opened = await self._opener.open(kind, rules, last, now)
-        return opened if opened is None else await self._shared_if_large(opened, last)
-
-    async def _shared_if_large(self, opened: Round, last: Round | None) -> Round:
-        expected = last.listed if last else 0
-        return await self._send(opened) if expected > self._tools.settings.sweep_queue_above else opened
+        is_large = last is not None and last.listed > self._tools.settings.sweep_queue_above
+        return await self._sharer.send(opened) if opened is not None and is_large else opened
 
     async def _go_on(self, round_: Round, view: View, deadline: Deadline) -> RoundReport:
         now = self._tools.clock.now()
         waited = now - round_.sent_at if round_.sent_at is not None else None
         if waited is not None and waited >= SENT_AGAIN_AFTER:
-            round_ = await self._send(round_)
+            round_ = await self._sharer.send(round_)
         shards = await self._tools.rounds.shards(round_)
         if waited is not None and waited < LEFT_TO_THE_QUEUE:
             # The others have a message that will be taken; the message of a dead worker stays hidden for long.
@@ -149,25 +180,8 @@ class Sweeper:
         found = await self._conclude(round_, view)
         unfinished = round_.sent_at is None and found.done < found.shards
         if unfinished and found.listed > self._tools.settings.sweep_queue_above:
-            return replace(found, round=replace(await self._send(round_), listed=found.listed))
+            return replace(found, round=replace(await self._sharer.send(round_), listed=found.listed))
         return found
-
-    async def _send(self, round_: Round) -> Round:
-        """Send the shards that nobody works on through the queue; where that fails, the passes go on with them."""
-        now = self._tools.clock.now()
-        waiting = [shard for shard in await self._tools.rounds.shards(round_) if shard.is_free(now)]
-        messages = [ShardMessage(Kind(round_.kind), round_.id, shard.number).as_text() for shard in waiting]
-        try:
-            sent = await self._tools.rounds.save(round_, sent_at=now)
-            await self._queue.send(messages)
-        except LedgerConflict:
-            return round_
-        except QueueUnavailable as error:
-            logs.error("round.unshared", kind=round_.kind, reason=error)
-            with suppress(LedgerConflict):  # then somebody else has gone on with it
-                return await self._tools.rounds.save(sent, sent_at=None)
-        logs.fact("round.shared", kind=round_.kind, shards=len(messages))
-        return sent
 
     async def _sweep_shards(self, view: View, shards: Sequence[Shard], deadline: Deadline) -> None:
         async def one(number: int, shard: Shard) -> None:
@@ -205,7 +219,7 @@ class Sweeper:
         except LedgerConflict:
             logs.warning("sweep.overlapped", kind=round_.kind)
             return found
-        self._views.pop(round_.kind, None)
+        self._views.forget(round_)
         if is_broken:
             logs.error("round.broken", kind=round_.kind, shards=found.shards, left=len(shards))
         found = replace(found, round=closed)
@@ -215,16 +229,6 @@ class Sweeper:
     async def _is_over(self, found: RoundReport) -> bool:
         """Tell whether all shards are done, and under these rules: claims are made under those of each moment."""
         return found.done == found.shards and (await self._rule_book.current()).fingerprint == found.round.fingerprint
-
-    def _view(self, round_: Round, rules: Rules, standings: Mapping[str, Standing]) -> View:
-        """Return what a round looks at; one view, and what it knows, serves all shards that are swept here."""
-        round_id, view = self._views.get(round_.kind, ("", None))
-        if view is not None and round_id == round_.id and view.rules.fingerprint == rules.fingerprint:
-            return view
-        known = partial(Known, self._entries, self._tools.clock)
-        view = view_of(round_, rules, standings, known, self._tools.settings)
-        self._views[round_.kind] = (round_.id, view)
-        return view
 
 
 def _is_current(round_: Round, round_id: str, rules: Rules) -> bool:

@@ -41,6 +41,28 @@ class View:
         return places is not None and (self.kind is Kind.DEEP or not places.is_pruned)
 
 
+class Views:
+    """Keeps one view of each kind of round: what it knows serves all shards that are swept here."""
+
+    def __init__(self, known: Callable[[Mapping[str, datetime]], Known], settings: Settings) -> None:
+        self._known = known
+        self._settings = settings
+        self._last: dict[str, tuple[str, View]] = {}  # by kind, with the round's id
+
+    def of(self, round_: Round, rules: Rules, standings: Mapping[str, Standing]) -> View:
+        """Return what a round looks at."""
+        round_id, view = self._last.get(round_.kind, ("", None))
+        if view is not None and round_id == round_.id and view.rules.fingerprint == rules.fingerprint:
+            return view
+        view = view_of(round_, rules, standings, self._known, self._settings)
+        self._last[round_.kind] = (round_.id, view)
+        return view
+
+    def forget(self, round_: Round) -> None:
+        """Let go of what is known for a round that is over."""
+        self._last.pop(round_.kind, None)
+
+
 def view_of(
     round_: Round,
     rules: Rules,

@@ -34,6 +34,10 @@ class History:
         """Return how often something has happened."""
         return sum(note["what"] == what for note in self._notes)
 
+    def milestones(self) -> str:
+        """Return what has happened once, and when."""
+        return ", ".join(f"{note['what']} {note['at']:.0f}" for note in self._notes if self.count(note["what"]) == 1)
+
     def save(self, found: Mapping[str, Any], logs: str) -> Path:
         """Write all of it to a file and return its path.
 

@@ -12,7 +12,7 @@ from tests.acceptance.history import History
 from tests.acceptance.trouble import Trouble
 
 KILL_EVERY = 2.0
-ZOMBIE_SECONDS = 90.0  # a lease of an entry lasts 25 s here, that of a sweep's shard 60
+ZOMBIE_SECONDS = 90.0  # a lease of an entry lasts 25 s here, that of a sweep's shard 30
 _PAUSE = 0.02
 _AWAKE_SECONDS = 60.0
 

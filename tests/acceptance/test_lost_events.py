@@ -7,6 +7,7 @@ files under a new seed.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 from collections import Counter
@@ -31,7 +32,7 @@ from tests.proxies.faults import Kind
 
 pytestmark = pytest.mark.acceptance
 FILES = int(os.environ.get("PROCESSES_ARRIVALS", "2000"))
-# For all of it, on two busy processors; a killed host keeps its shard of a sweep for a minute more.
+# For all of it, on two busy processors; a killed host keeps its shard of a sweep for half a minute more.
 SECONDS = 420 + 0.2 * FILES
 OVERWRITTEN = 0.1
 # Seconds between looks at the ledger, which cost the same Azurite that the hosts need.
@@ -68,9 +69,12 @@ class Truth:
         return {arrival.path: self.entries.get(key) for key, arrival in self.versions.items() if self.runs[key] > 1}
 
 
-async def test_every_version_runs_exactly_once(azurite: Azurite, tmp_path: Path) -> None:
+async def test_every_version_runs_exactly_once(
+    azurite: Azurite, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """One run per version, whatever hosts, clocks, networks and events do; sweeps find just what was dropped."""
     del azurite  # only the skip where it cannot run: this many blobs would slow it for others
+    caplog.set_level(logging.CRITICAL, "landfall")  # thousands of attempts at killed hosts would bury what failed
     sys.stdout.write(f"{FILES} files, PROCESSES_SEED={SEED}\n")
     async with lossy_scene(tmp_path, RECONCILE_GRACE=PATIENT) as scene:
         waves: list[Wave] = []
@@ -109,8 +113,8 @@ async def _lose_events(scene: Scene, waves: list[Wave]) -> bool:
         await scene.fleet.deploy(RECONCILE_GRACE=EAGER, SWEEP_QUEUE_ABOVE=str(FILES // 2))
         scene.history.note("deployed")
         await until_done(lambda: _found(scene, len(wave.versions) - len(wave.dropped) // 2), SECONDS, pause=PAUSE)
-    # Who takes a shard of a sweep keeps it for a minute when killed: with a kill every two seconds the last few files
-    # would take many minutes, and none of them would show anything new.
+    # Who takes a shard of a sweep keeps it for half a minute when killed: with a kill every two seconds the last few
+    # files would take many minutes, and none of them would show anything new.
     scene.history.note("in peace")
     await until_done(lambda: scene.settled(wave), SECONDS, pause=PAUSE)
     scene.history.note("settled")
@@ -227,6 +231,7 @@ def _kept(scene: Scene, truth: Truth, why: str) -> str:
         f"{why}\nAfter {scene.history.seconds:.0f} s (PROCESSES_SEED={SEED}): {len(truth.versions)} versions uploaded, "
         f"{len(truth.lost())} lost, {len(truth.double())} double, {len(without)} without an entry, "
         f"{len(truth.open_paths)} open; {scene.simulator.under_way} events under way; {scene.fleet.kills} kills.\n"
+        f"Seconds: {scene.history.milestones()}.\n"
         f"What happened is in {file}, the logs of the hosts beside it."
     )
 

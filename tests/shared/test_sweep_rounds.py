@@ -14,6 +14,7 @@ from shared.ledger import Round, Shard
 from shared.ledger.rounds import LEASE
 from shared.sweep import RoundReport
 from shared.sweep.conclusion import OVERLAP
+from shared.sweep.shard_message import ShardMessage
 from shared.sweep.sweeper import LEFT_TO_THE_QUEUE, SENT_AGAIN_AFTER
 from tests.fakes.manual_clock import START
 from tests.fakes.world import World
@@ -105,14 +106,14 @@ async def test_deep_round_looks_back_over_the_retention() -> None:
     world = await active(MANY, LEDGER_RETENTION="10d", RECONCILE_LOOK_BACK="1d")
     world.landing.failing.add("landing")
     world.landing.upload("landing/crm/old.csv")
-    for _ in range(12):
-        await rounds(world, DAY)
     await world.bookkeeping.save_standings(
         [
             replace(standing, low_watermark=START + timedelta(days=11))
             for standing in (await world.bookkeeping.standings()).values()
         ]
     )
+    for _ in range(12):
+        await rounds(world, DAY)
     world.landing.failing.clear()
 
     await rounds(world, DAY)
@@ -327,13 +328,15 @@ async def test_pass_takes_over_shards_that_nobody_has_taken() -> None:
     world.clock.advance(1)
     await page(world)
     taken_over = await listed(world)
+    left = await world.rounds.current("quick")
     await world.reconciler.run()
+    after = await world.rounds.current("quick")
 
-    current = await world.rounds.current("quick")
     assert (while_left, taken_over) == (8, 16)
-    assert world.queue.take() == []
-    assert current is not None
-    assert current.concluded_at is not None
+    assert left is not None
+    assert after is not None
+    assert after.id != left.id  # the left one is concluded, the next one is on the queue
+    assert {ShardMessage.from_text(message).round_id for message in world.queue.take()} == {after.id}
     assert len(world.databricks.runs) == 40
 
 

@@ -1,0 +1,176 @@
+"""What a pass that failed or died costs the next ones: not the minutes after it."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.errors import LedgerUnavailable
+from shared.ledger.rounds import LEASE
+from tests.fakes.world import World
+
+BETWEEN_PASSES = 60.0  # the deployed timer: host.json and docs/settings.md
+GRACE = 300.0
+FILES = 16
+MANY = """
+version: 1
+rules:
+  - name: crm
+    path: "landing/{source:crm|erp|hr|web}/{name}.csv"
+    job: {id: 7}
+"""
+
+
+async def landed(files: int = FILES) -> World:
+    """Return a service that has been active for a while; since then files have landed, and their events were lost."""
+    world = World(MANY)
+    await world.reconciler.run()
+    world.landing.page_size = 2
+    drop(world, files)
+    return world
+
+
+def drop(world: World, files: int, name: str = "first") -> None:
+    """Drop files without events, and let their grace pass."""
+    for number in range(files):
+        world.landing.upload(f"landing/{('crm', 'erp', 'hr', 'web')[number % 4]}/{name}-{number:03d}.csv")
+    world.clock.advance(GRACE + BETWEEN_PASSES)
+
+
+async def sweep(world: World, seconds: float = 60.0) -> None:
+    """Sweep for so long, as one pass does."""
+    await world.sweeper.sweep(world.rules, await world.bookkeeping.standings(), world.deadline(seconds))
+
+
+async def is_concluded(world: World) -> bool:
+    """Tell whether the current quick round is over."""
+    current = await world.rounds.current("quick")
+    return current is not None and current.concluded_at is not None
+
+
+async def test_one_failed_call_does_not_end_the_round(caplog: pytest.LogCaptureFixture) -> None:
+    """Whichever call of the ledger fails, the same pass ends the round and starts all files but the one it was for."""
+    world = await landed()
+    calls = world.table.calls
+    await sweep(world)
+    most = world.table.calls - calls
+    for number in range(most):
+        world = await landed()
+        standings = await world.bookkeeping.standings()
+        world.table.fails_after = number
+        await world.sweeper.sweep(world.rules, standings, world.deadline(60))
+        world.table.fails_after = None
+
+        assert await is_concluded(world), number
+        assert len(await world.all_entries()) >= FILES - 1, number
+    assert caplog.text.count("round.interrupted") > FILES  # and not only calls that are for one file
+
+
+async def test_ledger_that_stays_down_is_asked_twice_and_no_more() -> None:
+    """A second try is for what fails now and then: an outage ends the pass."""
+    world = await landed()
+    standings = await world.bookkeeping.standings()
+    world.table.down = True
+    calls = world.table.calls
+
+    with pytest.raises(LedgerUnavailable):
+        await world.sweeper.sweep(world.rules, standings, world.deadline(60))
+
+    assert world.table.calls - calls <= 4  # of two kinds of rounds
+
+
+async def test_pass_without_time_does_not_try_again() -> None:
+    """Past the deadline a failed call is left to the next pass."""
+    world = await landed()
+    standings = await world.bookkeeping.standings()
+    world.table.fails_after = 2  # the quick round is about to be written down
+
+    with pytest.raises(LedgerUnavailable):
+        await world.sweeper.sweep(world.rules, standings, world.deadline(0))
+
+    assert await world.all_entries() == []
+
+
+async def test_left_round_is_ended_and_followed_by_the_next_in_one_pass() -> None:
+    """A file that landed after a round had begun, and the pass that began it had died, waits for no further pass."""
+    world = await landed()
+    await sweep(world, 0)
+    drop(world, 4, "later")
+    await world.reconciler.run()
+
+    assert len(world.databricks.runs) == FILES + 4
+    assert await is_concluded(world)
+
+
+async def test_left_round_that_takes_all_the_time_is_followed_by_none() -> None:
+    """The next round begins where there is time for it, so that a pass ends when it should."""
+    world = await landed()
+    await sweep(world, 0)
+    left = await world.rounds.current("quick")
+    world.clock.advance(BETWEEN_PASSES)
+    await sweep(world, 0)
+    current = await world.rounds.current("quick")
+
+    assert left is not None
+    assert current is not None
+    assert current.id == left.id
+
+
+async def test_pass_after_one_that_died_finds_its_shards_free() -> None:
+    """The lease of a dead worker ends before the next pass sweeps, so that a death costs one pass and not two."""
+    world = await landed()
+    await sweep(world, 0)
+    current = await world.rounds.current("quick")
+    assert current is not None
+    world.clock.advance(BETWEEN_PASSES - LEASE.total_seconds() + 10)  # so late in the pass it died
+    for shard in await world.rounds.shards(current):
+        assert await world.rounds.take(shard, world.clock.now()) is not None
+    world.clock.advance(BETWEEN_PASSES / 2)
+    world.restart(MANY)
+    await sweep(world)
+
+    assert len(await world.all_entries()) == FILES
+
+
+async def test_shard_whose_sweep_failed_is_free_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the ledger fails, the worker gives its shard back: the lease is for those that cannot say so any more."""
+    world = await landed()
+    standings = await world.bookkeeping.standings()
+
+    async def failing(*_: object) -> None:
+        raise LedgerUnavailable("no answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("shared.sweep.Claimant.claim", failing)
+        with pytest.raises(LedgerUnavailable):
+            await world.sweeper.sweep(world.rules, standings, world.deadline(60))
+    current = await world.rounds.current("quick")
+    assert current is not None
+    shards = await world.rounds.shards(current)
+    await world.sweeper.sweep(world.rules, standings, world.deadline(60))
+
+    assert all(shard.is_free(world.clock.now()) for shard in shards)
+    assert len(await world.all_entries()) == FILES
+
+
+async def test_former_round_that_cannot_be_forgotten_stops_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its rows are in nobody's way; a later round removes them."""
+    world = await landed()
+
+    async def failing(*_: object) -> None:
+        raise LedgerUnavailable("no answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("shared.ledger.Rounds.forget_former", failing)
+        await world.reconciler.run()
+    started = len(world.databricks.runs)
+    world.clock.advance(BETWEEN_PASSES)
+    await world.reconciler.run()
+    current = await world.rounds.current("quick")
+    assert current is not None
+    ids = {row.key.partition("|")[0] async for row in world.table.range("sweeps|quick", "", "~")}
+
+    assert started == FILES
+    assert "round.former_kept" in caplog.text
+    assert ids == {current.id}
