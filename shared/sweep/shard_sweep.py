@@ -64,8 +64,9 @@ class ShardSweep:
             raise
 
     async def _let_go(self) -> None:
+        # Ended and not taken back: that is how a pass knows a shard whose message nobody holds any more.
         with suppress(LedgerError):  # then the lease ends by itself
-            await self._tools.rounds.save_shard(self._shard, lease_until=None)
+            await self._tools.rounds.save_shard(self._shard, lease_until=self._tools.clock.now())
 
     async def _go_on(self, deadline: Deadline) -> Shard:
         position, cursor = self._shard.progress.position, self._shard.progress.cursor

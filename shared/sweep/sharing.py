@@ -25,6 +25,8 @@ class Sharer:
         """Send the shards that nobody works on through the queue; where that fails, the passes go on with them."""
         now = self._clock.now()
         waiting = [shard for shard in await self._rounds.shards(round_) if shard.is_free(now)]
+        if not waiting:  # whoever has its shards goes on with them; the next pass need not leave any to the queue
+            return round_
         messages = [ShardMessage(Kind(round_.kind), round_.id, shard.number).as_text() for shard in waiting]
         try:
             sent = await self._rounds.save(round_, sent_at=now)

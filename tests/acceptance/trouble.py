@@ -44,7 +44,8 @@ STORAGE = {
 }
 JOBS = {"jobs/run-now": 0.07, "jobs/runs/get": 0.1, "jobs/runs/list": 0.1, "jobs/list": 0.05}
 # A login page where a run was asked for stops the whole rule for a minute, so this is said and not drawn. So is a 429
-# that asks for years: run-now waits for as long as that is believed, five minutes.
+# that asks for years: a host keeps from asking again for as long as that is believed, five minutes, and once all hosts
+# had met one, nothing would go on for that long.
 _FROM_RUN_NOW_ON = ("jobs/run-now", "jobs/list")
 # Who receives a message hides it for ten minutes from all others: an answer that is lost would cost a sweep that long.
 _KEPT_FROM_OTHERS = ("receive",)
@@ -78,6 +79,7 @@ class Trouble:
         """Let things go wrong from now on."""
         self._rest(resting=False)
         self.jobs.plan.say("jobs/run-now", _LOGIN)
+        self.jobs.plan.say("jobs/runs/get", _ENDLESS)
 
     def writes_under_way(self, number: int) -> int:
         """Return how many requests to the ledger a host waits for."""
@@ -112,8 +114,8 @@ class Trouble:
                         faults = [fault for fault in faults if fault.kind in BEFORE | {Kind.LATENCY}]
                     proxies[name].plan.mix(operation, share, faults)
         for operation, share in JOBS.items():
-            mild = operation in _FROM_RUN_NOW_ON
-            self.jobs.plan.mix(operation, share, [*_BROKEN, *_THROTTLED, *([] if mild else [_ENDLESS, _LOGIN])])
+            login = [] if operation in _FROM_RUN_NOW_ON else [_LOGIN]
+            self.jobs.plan.mix(operation, share, [*_BROKEN, *_THROTTLED, *login])
 
     def _rest(self, *, resting: bool) -> None:
         for _, proxy in self._all():

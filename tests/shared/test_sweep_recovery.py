@@ -6,6 +6,7 @@ import pytest
 
 from shared.errors import LedgerUnavailable
 from shared.ledger.rounds import LEASE
+from shared.sweep import Sharer
 from tests.fakes.world import World
 
 BETWEEN_PASSES = 60.0  # the deployed timer: host.json and docs/settings.md
@@ -20,12 +21,12 @@ rules:
 """
 
 
-async def landed(files: int = FILES) -> World:
+async def landed(settings: dict[str, str] | None = None) -> World:
     """Return a service that has been active for a while; since then files have landed, and their events were lost."""
-    world = World(MANY)
+    world = World(MANY, **(settings or {}))
     await world.reconciler.run()
     world.landing.page_size = 2
-    drop(world, files)
+    drop(world, FILES)
     return world
 
 
@@ -174,3 +175,38 @@ async def test_former_round_that_cannot_be_forgotten_stops_nothing(
     assert started == FILES
     assert "round.former_kept" in caplog.text
     assert ids == {current.id}
+
+
+async def test_round_whose_shards_are_all_held_is_not_left_to_the_queue() -> None:
+    """Without a message nobody would come for them: the passes go on with what their holders leave."""
+    world = await landed()
+    await sweep(world, 0)
+    current = await world.rounds.current("quick")
+    assert current is not None
+    for shard in await world.rounds.shards(current):
+        await world.rounds.take(shard, world.clock.now())
+
+    sent = await Sharer(world.rounds, world.queue, world.clock).send(current)
+
+    assert (sent.sent_at, world.queue.take()) == (None, [])
+
+
+async def test_shard_of_a_shared_round_that_was_given_back_is_for_the_next_pass(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its message may be gone, so nobody waits for the queue to bring another."""
+    world = await landed(settings={"SWEEP_QUEUE_ABOVE": "5"})
+    await sweep(world, 0)
+    message, *_ = world.queue.take()
+
+    async def failing(*_: object) -> None:
+        raise LedgerUnavailable("no answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("shared.sweep.Claimant.claim", failing)
+        with pytest.raises(LedgerUnavailable):
+            await world.sweeper.work_on(message)
+    before = len(await world.all_entries())
+    await sweep(world)
+
+    assert len(await world.all_entries()) - before == FILES // 4 - 2  # what its shard had left
