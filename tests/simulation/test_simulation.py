@@ -16,6 +16,7 @@ from tests.simulation.outcome import Totals
 pytestmark = pytest.mark.proof
 SEEDS = int(os.environ.get("SIMULATION_SEEDS", "1000"))
 CHUNK = 50
+LARGE_SEED = 20261123
 # Three or four minutes of one processor; fewer where somebody only wants to see that it runs.
 LARGE_ARRIVALS = int(os.environ.get("SIMULATION_ARRIVALS", "100000"))
 # What must have taken place somewhere in each chunk of seeds, or the histories prove nothing of it.
@@ -142,13 +143,17 @@ def test_seldom_faults_take_place_too() -> None:
 
 
 def test_large_history_keeps_every_promise() -> None:
-    """Tens of thousands of files in one ledger, with crashes all the time: the bounds hold as in a small one."""
+    """Tens of thousands of files in one ledger, with crashes all the time: the bounds hold as in a small one.
+
+    In the history of this seed most of fifteen passes in a row die or meet a ledger that fails. A sweep that was set
+    back by two passes for each of them made 119 files wait for longer than the bound, up to half an hour.
+    """
     began = time.monotonic()
-    outcome = run_history(2, arrivals=LARGE_ARRIVALS)
+    outcome = run_history(LARGE_SEED, arrivals=LARGE_ARRIVALS)
     totals = Totals().add(outcome)
     totals.seconds = time.monotonic() - began
     sys.stdout.write(f"{totals.line()}\n")
-    totals.record(f"simulation: histories of {LARGE_ARRIVALS:,} files", "2:1")
+    totals.record(f"simulation: histories of {LARGE_ARRIVALS:,} files", f"{LARGE_SEED}:1")
 
     assert not outcome.violations, told(outcome, LARGE_ARRIVALS)
     assert outcome.hits["crash"] > LARGE_ARRIVALS / 1000
