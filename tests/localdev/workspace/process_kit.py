@@ -21,15 +21,18 @@ from tests.localdev.workspace.kit import Json
 class Processes:
     """Runs tasks below a folder: their files in `notebooks`, what they leave in `data`."""
 
-    def __init__(self, folder: Path, *, path: str = "", may_install: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, path: str = "", packages: Path | None = None, may_install: bool = False
+    ) -> None:
         self.notebooks = folder / "notebooks"
         self.data = folder / "data"
         self.notebooks.mkdir(exist_ok=True)
         self._ids = count(1)
+        variables = {"PATH": path, "PYTHONPATH": str(packages or "")}
         self.runner = ProcessRunner(
             notebooks=Notebooks(self.notebooks),
             folder=self.data / "tasks",
-            environment={"PATH": path} if path else {},
+            environment={name: value for name, value in variables.items() if value},
             belongings=Belongings(dbfs=self.data / "dbfs", warehouse=self.data / "warehouse.duckdb"),
             install_libraries=may_install,
         )

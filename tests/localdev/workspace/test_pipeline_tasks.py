@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from tests.fakes.java import need_java
+from tests.fakes.own_environment import ROOT, own_environment
 from tests.localdev.workspace.kit import Json
 from tests.localdev.workspace.process_kit import Processes, system_path
 
@@ -23,6 +24,12 @@ def numbers():
     return spark.range(int(spark.conf.get("how.many")))
 """
 DOUBLED = "CREATE MATERIALIZED VIEW doubled AS SELECT id * 2 AS id FROM numbers;\n"
+COUNT = """# Databricks notebook source
+spark.range(10).where("id > 5").createOrReplaceTempView("large")
+
+# COMMAND ----------
+dbutils.notebook.exit(f"{spark.table('large').count()} {spark is not None}")
+"""
 
 
 def task(pipeline_id: str = "sales", **more: object) -> Json:
@@ -32,14 +39,20 @@ def task(pipeline_id: str = "sales", **more: object) -> Json:
 
 @pytest.fixture
 def processes(tmp_path: Path) -> Processes:
-    """Return a place to run tasks where Spark is: on the PATH, in the folder LANDFALL_SPARK_BIN, or beside Python."""
-    found = os.environ.get("LANDFALL_SPARK_BIN") or shutil.which("spark-pipelines")
-    if found is None or shutil.which("java") is None:
-        pytest.skip("needs spark-pipelines (the extra `spark`) and Java 17")
-    folder = Path(found) if Path(found).is_dir() else Path(found).parent
-    return Processes(tmp_path, path=f"{folder}:{system_path()}")
+    """Return a place to run tasks where Spark is, as the extra asks for it."""
+    need_java()
+    return Processes(tmp_path, path=f"{own_environment('spark', wanted())}:{system_path()}")
 
 
+def wanted() -> list[str]:
+    """Return what the extra installs."""
+    packages: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"][
+        "spark"
+    ]
+    return packages
+
+
+@pytest.mark.proof
 async def test_pipeline_is_updated(processes: Processes) -> None:
     """A folder of Python and SQL; the second update builds on the tables of the first, and takes one table only."""
     processes.write("pipelines/sales/numbers.py", NUMBERS)
@@ -57,6 +70,7 @@ async def test_pipeline_is_updated(processes: Processes) -> None:
     assert "numbers' is EXCLUDED" in (second.output.logs or "")
 
 
+@pytest.mark.proof
 async def test_wrong_pipeline_is_told(processes: Processes) -> None:
     """The first error of a flow is the task's."""
     processes.write("pipelines/sales.sql", "CREATE MATERIALIZED VIEW doubled AS SELECT * FROM nothing;\n")
@@ -64,6 +78,19 @@ async def test_wrong_pipeline_is_told(processes: Processes) -> None:
     result = await processes.run(task())
 
     assert "The update of the pipeline 'sales' failed: [TABLE_OR_VIEW_NOT_FOUND]" in (result.output.error or "")
+
+
+@pytest.mark.proof
+async def test_notebook_has_a_session(tmp_path: Path) -> None:
+    """`spark` and `dbutils` side by side, as notebooks expect them."""
+    need_java()
+    (packages,) = (own_environment("spark", wanted()).parent / "lib").glob("python3.*/site-packages")
+    processes = Processes(tmp_path, path=system_path(), packages=packages)
+    processes.write("count.py", COUNT)
+
+    result = await processes.run({"notebook_task": {"notebook_path": "/Workspace/count"}})
+
+    assert result.output.result == "4 True", result.output.logs
 
 
 async def test_missing_spark_names_the_extra(tmp_path: Path) -> None:
