@@ -127,7 +127,8 @@ class EmbeddedHost:
     def quiesce(self) -> None:
         """Let no timer and no queue start anything more; safe to repeat."""
         for listener in self._listeners:
-            listener.cancel()
+            if not listener.cancelling():  # a second time would end what it still waits for
+                listener.cancel()
 
     async def stop(self, grace: float = 5.0) -> None:
         """Start nothing more, let what runs finish within `grace` seconds, and close; safe to repeat."""

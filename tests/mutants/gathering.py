@@ -17,9 +17,7 @@ GATHERING = (
                 "[*ripe, *await self.members.read(group.assigned)]",
             ),
         ),
-        Simulation(
-            frozenset({"gather", "crash", "freeze", "timer-double", "lost-events", "duplicate-events"}),
-        ),
+        Simulation(frozenset({"gather", "slow", "freeze", "timer-double"}), arrivals=300),
     ),
     Mutant(
         "strays-stay",
@@ -31,7 +29,7 @@ GATHERING = (
                 'elif entry.batch == "":',
             ),
         ),
-        Simulation(frozenset({"gather", "slow", "timer-double"})),
+        Simulation(frozenset({"gather", "slow", "freeze", "timer-double"}), arrivals=300),
     ),
     Mutant(
         "own-manifest-believed",
