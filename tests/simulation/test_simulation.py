@@ -93,7 +93,6 @@ _FREEZING, _EDITS = Ingredient.FREEZE, Ingredient.RULE_EDITS
 _GATHER = Ingredient.GATHER
 _ZOMBIES = (_FREEZING, Ingredient.LOSE_ANSWER, Ingredient.SLOW, Ingredient.TIMER_DOUBLE, Ingredient.DUPLICATE_EVENTS)
 HISTORIES_OF_SELDOM = (
-    "cap of the rule erp was reached",
     (3, (*_IO, _FREEZING, Ingredient.SKIPPED_RUNS)),
     (2, (*_IO, _FREEZING, _EDITS, Ingredient.SMALL_PAGES)),
     (3, (_EDITS, Ingredient.LEDGER_DOWN, Ingredient.DEAD_LETTERS, Ingredient.PRUNES)),
