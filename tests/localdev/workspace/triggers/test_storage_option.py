@@ -39,7 +39,7 @@ def test_named_variable_must_hold_a_connection_string(
     """The message names the variable and not what it holds."""
     monkeypatch.setenv("MINE", text)
 
-    code = main(["--data", str(tmp_path), "--notebooks", str(tmp_path), "--storage", "MINE"])
+    code = main(["--data", str(tmp_path), "--notebooks", str(tmp_path), "--port", "0", "--storage", "MINE"])
 
     message = capsys.readouterr().err
     assert code == 1
