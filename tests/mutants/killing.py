@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,6 +13,7 @@ from statistics import median
 
 from tests.mutants.catalogue import MUTANTS
 from tests.mutants.mutant import ROOT, Mutant
+from tests.proof_record import PROOF_FILE
 
 SEEDS = 40
 LONGEST = 900.0  # seconds
@@ -40,7 +42,12 @@ def try_out(name: str, seeds: int = SEEDS) -> Death:
     Raises RuntimeError where that could not be done, which says nothing about the mutant.
     """
     command = [sys.executable, "-m", "tests.mutants.child", name, str(seeds)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST, check=False)
+    unrecorded = {
+        name: value for name, value in os.environ.items() if name != PROOF_FILE
+    }  # what a mutant shows is no proof
+    done = subprocess.run(
+        command, cwd=ROOT, env=unrecorded, capture_output=True, text=True, timeout=LONGEST, check=False
+    )
     if done.returncode:
         raise RuntimeError(f"{name or 'the control'} could not be tried out: {done.stderr[-2000:]}")
     found = json.loads(done.stdout.splitlines()[-1])

@@ -11,6 +11,7 @@ from tests.mutants.__main__ import main
 from tests.mutants.catalogue import MUTANTS
 from tests.mutants.killing import Death, summary, table, try_out
 from tests.mutants.mutant import ROOT, Change, Mutant, Search, Simulation, Suite
+from tests.proof_record import PROOF_FILE
 from tests.search.scenarios import everything
 
 # All of them at their first seeds take some minutes; `make mutants` lets each live for forty.
@@ -40,6 +41,14 @@ def test_mutant_is_killed(mutant: Mutant) -> None:
 def test_code_as_it_is_survives() -> None:
     """What kills a mutant must not kill the service itself: neither the first seeds nor the tests that are named."""
     assert try_out("", SEEDS_OF_CONTROL).killed == ""
+
+
+def test_what_a_mutant_shows_is_no_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests that kill a mutant also record what they showed; of a weakened service that must not stand anywhere."""
+    monkeypatch.setenv(PROOF_FILE, str(tmp_path / "records.jsonl"))
+
+    assert try_out("budget-written-unconditionally").killed
+    assert not list(tmp_path.iterdir())
 
 
 def test_names_tell_mutants_apart() -> None:
