@@ -8,38 +8,22 @@ from shared.errors import LedgerUnavailable
 from shared.ledger.rounds import LEASE
 from shared.sweep import Sharer
 from tests.fakes.world import World
+from tests.shared.sweep_kit import MANY, active, large, page, sweep
 
-BETWEEN_PASSES = 60.0  # the deployed timer: host.json and docs/settings.md
-GRACE = 300.0
+BETWEEN_PASSES = 60.0  # RECONCILE_SCHEDULE, as local.settings.sample.json has it
 FILES = 16
-MANY = """
-version: 1
-rules:
-  - name: crm
-    path: "landing/{source:crm|erp|hr|web}/{name}.csv"
-    job: {id: 7}
-"""
 
 
-async def landed(settings: dict[str, str] | None = None) -> World:
+async def landed(**settings: str) -> World:
     """Return a service that has been active for a while; since then files have landed, and their events were lost."""
-    world = World(MANY, **(settings or {}))
-    await world.reconciler.run()
-    world.landing.page_size = 2
-    drop(world, FILES)
+    world = await active(MANY, **settings)
+    await large(world, FILES)
     return world
 
 
-def drop(world: World, files: int, name: str = "first") -> None:
-    """Drop files without events, and let their grace pass."""
-    for number in range(files):
-        world.landing.upload(f"landing/{('crm', 'erp', 'hr', 'web')[number % 4]}/{name}-{number:03d}.csv")
-    world.clock.advance(GRACE + BETWEEN_PASSES)
-
-
-async def sweep(world: World, seconds: float = 60.0) -> None:
-    """Sweep for so long, as one pass does."""
-    await world.sweeper.sweep(world.rules, await world.bookkeeping.standings(), world.deadline(seconds))
+async def unanswered(*_: object) -> None:
+    """Stand where the ledger is asked, and get no answer."""
+    raise LedgerUnavailable("no answer")
 
 
 async def is_concluded(world: World) -> bool:
@@ -94,8 +78,8 @@ async def test_pass_without_time_does_not_try_again() -> None:
 async def test_left_round_is_ended_and_followed_by_the_next_in_one_pass() -> None:
     """A file that landed after a round had begun, and the pass that began it had died, waits for no further pass."""
     world = await landed()
-    await sweep(world, 0)
-    drop(world, 4, "later")
+    await page(world)
+    await large(world, 4, "later-")
     await world.reconciler.run()
 
     assert len(world.databricks.runs) == FILES + 4
@@ -105,10 +89,10 @@ async def test_left_round_is_ended_and_followed_by_the_next_in_one_pass() -> Non
 async def test_left_round_that_takes_all_the_time_is_followed_by_none() -> None:
     """The next round begins where there is time for it, so that a pass ends when it should."""
     world = await landed()
-    await sweep(world, 0)
+    await page(world)
     left = await world.rounds.current("quick")
     world.clock.advance(BETWEEN_PASSES)
-    await sweep(world, 0)
+    await page(world)
     current = await world.rounds.current("quick")
 
     assert left is not None
@@ -119,7 +103,7 @@ async def test_left_round_that_takes_all_the_time_is_followed_by_none() -> None:
 async def test_pass_after_one_that_died_finds_its_shards_free() -> None:
     """The lease of a dead worker ends before the next pass sweeps, so that a death costs one pass and not two."""
     world = await landed()
-    await sweep(world, 0)
+    await page(world)
     current = await world.rounds.current("quick")
     assert current is not None
     world.clock.advance(BETWEEN_PASSES - LEASE.total_seconds() + 10)  # so late in the pass it died
@@ -137,11 +121,8 @@ async def test_shard_whose_sweep_failed_is_free_at_once(monkeypatch: pytest.Monk
     world = await landed()
     standings = await world.bookkeeping.standings()
 
-    async def failing(*_: object) -> None:
-        raise LedgerUnavailable("no answer")
-
     with monkeypatch.context() as patched:
-        patched.setattr("shared.sweep.Claimant.claim", failing)
+        patched.setattr("shared.sweep.Claimant.claim", unanswered)
         with pytest.raises(LedgerUnavailable):
             await world.sweeper.sweep(world.rules, standings, world.deadline(60))
     current = await world.rounds.current("quick")
@@ -159,11 +140,8 @@ async def test_former_round_that_cannot_be_forgotten_stops_nothing(
     """Its rows are in nobody's way; a later round removes them."""
     world = await landed()
 
-    async def failing(*_: object) -> None:
-        raise LedgerUnavailable("no answer")
-
     with monkeypatch.context() as patched:
-        patched.setattr("shared.ledger.Rounds.forget_former", failing)
+        patched.setattr("shared.ledger.Rounds.forget_former", unanswered)
         await world.reconciler.run()
     started = len(world.databricks.runs)
     world.clock.advance(BETWEEN_PASSES)
@@ -180,7 +158,7 @@ async def test_former_round_that_cannot_be_forgotten_stops_nothing(
 async def test_round_whose_shards_are_all_held_is_not_left_to_the_queue() -> None:
     """Without a message nobody would come for them: the passes go on with what their holders leave."""
     world = await landed()
-    await sweep(world, 0)
+    await page(world)
     current = await world.rounds.current("quick")
     assert current is not None
     for shard in await world.rounds.shards(current):
@@ -195,15 +173,12 @@ async def test_shard_of_a_shared_round_that_was_given_back_is_for_the_next_pass(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its message may be gone, so nobody waits for the queue to bring another."""
-    world = await landed(settings={"SWEEP_QUEUE_ABOVE": "5"})
-    await sweep(world, 0)
+    world = await landed(SWEEP_QUEUE_ABOVE="5")
+    await page(world)
     message, *_ = world.queue.take()
 
-    async def failing(*_: object) -> None:
-        raise LedgerUnavailable("no answer")
-
     with monkeypatch.context() as patched:
-        patched.setattr("shared.sweep.Claimant.claim", failing)
+        patched.setattr("shared.sweep.Claimant.claim", unanswered)
         with pytest.raises(LedgerUnavailable):
             await world.sweeper.work_on(message)
     before = len(await world.all_entries())

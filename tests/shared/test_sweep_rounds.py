@@ -18,11 +18,10 @@ from shared.sweep.shard_message import ShardMessage
 from shared.sweep.sweeper import LEFT_TO_THE_QUEUE, SENT_AGAIN_AFTER
 from tests.fakes.manual_clock import START
 from tests.fakes.world import World
+from tests.shared.sweep_kit import GRACE, MANY, MINUTE, active, large, page
 
-MINUTE = 60.0
 HOUR = 3600.0
 DAY = 24 * HOUR
-GRACE = 5 * MINUTE
 DATED = """
 version: 1
 rules:
@@ -30,20 +29,6 @@ rules:
     path: "landing/daily/{date:%Y-%m-%d}/{name}.csv"
     job: {id: 7}
 """
-MANY = """
-version: 1
-rules:
-  - name: crm
-    path: "landing/{source:crm|erp|hr|web}/{name}.csv"
-    job: {id: 7}
-"""
-
-
-async def active(rules: str, **settings: str) -> World:
-    """Return a service whose rules have been active since START."""
-    world = World(rules, **settings)
-    await world.reconciler.run()
-    return world
 
 
 async def rounds(world: World, seconds: float = MINUTE) -> dict[str, RoundReport]:
@@ -192,19 +177,6 @@ async def test_containers_that_cannot_be_listed_stop_only_those_who_need_them() 
     assert found["quick"].failures == ("Could not list .",)
     assert [(sweep.rule, sweep.complete) for sweep in found["quick"].sweeps] == [("crm", True), ("any", False)]
     assert await proven(world, "any") == timedelta(0) < await proven(world, "crm")
-
-
-async def page(world: World) -> list[RoundReport]:
-    """Let a sweep have time for one page of each shard."""
-    return await world.sweeper.sweep(world.rules, await world.bookkeeping.standings(), world.deadline(0))
-
-
-async def large(world: World, files: int = 40) -> None:
-    """Drop files without events, and let a pass begin a round that it has no time to finish."""
-    world.landing.page_size = 2
-    for number in range(files):
-        world.landing.upload(f"landing/{('crm', 'erp', 'hr', 'web')[number % 4]}/{number:03d}.csv")
-    world.clock.advance(GRACE + MINUTE)
 
 
 async def test_large_round_is_shared_over_the_queue() -> None:
@@ -436,9 +408,9 @@ async def test_half_of_a_lease_is_renewed(monkeypatch: pytest.MonkeyPatch) -> No
     leases = []
 
     async def slow(*args: str, **kwargs: str) -> object:
-        async for page in pages(*args, **kwargs):
+        async for each in pages(*args, **kwargs):
             world.clock.advance(LEASE.total_seconds() * 0.6)
-            yield page
+            yield each
 
     save = world.rounds.save_shard
 
