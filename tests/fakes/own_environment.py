@@ -6,6 +6,7 @@ import fcntl
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,6 +27,12 @@ def own_environment(name: str, wanted: Sequence[str]) -> Path:
             pytest.skip(f"needs {name} in {folder.name}: with CI=1 the tests make it")
         _make(folder, wanted)
     return folder / "bin"
+
+
+def environment_of_extra(extra: str) -> Path:
+    """Return the folder of programs of an environment with what an extra of pyproject.toml installs."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return own_environment(extra, project["optional-dependencies"][extra])
 
 
 def _make(folder: Path, wanted: Sequence[str]) -> None:

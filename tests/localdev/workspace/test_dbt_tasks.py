@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import tarfile
-import tomllib
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
@@ -15,7 +14,7 @@ from urllib.parse import unquote, urlparse
 import pytest
 
 from localdev.workspace.runners.runner import TaskResult
-from tests.fakes.own_environment import ROOT, own_environment
+from tests.fakes.own_environment import environment_of_extra
 from tests.localdev.workspace.kit import Json
 from tests.localdev.workspace.process_kit import Processes, system_path
 
@@ -23,8 +22,7 @@ from tests.localdev.workspace.process_kit import Processes, system_path
 @pytest.fixture(scope="session")
 def dbt_path() -> str:
     """Return a PATH with dbt, as the extra asks for it."""
-    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["dbt"]
-    return f"{own_environment('dbt', wanted)}:{system_path()}"
+    return f"{environment_of_extra('dbt')}:{system_path()}"
 
 
 @pytest.fixture

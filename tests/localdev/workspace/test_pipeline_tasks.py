@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.java import need_java
-from tests.fakes.own_environment import ROOT, own_environment
+from tests.fakes.own_environment import environment_of_extra
 from tests.localdev.workspace.kit import Json
 from tests.localdev.workspace.process_kit import Processes, system_path
 
@@ -41,15 +40,7 @@ def task(pipeline_id: str = "sales", **more: object) -> Json:
 def processes(tmp_path: Path) -> Processes:
     """Return a place to run tasks where Spark is, as the extra asks for it."""
     need_java()
-    return Processes(tmp_path, path=f"{own_environment('spark', wanted())}:{system_path()}")
-
-
-def wanted() -> list[str]:
-    """Return what the extra installs."""
-    packages: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"][
-        "spark"
-    ]
-    return packages
+    return Processes(tmp_path, path=f"{environment_of_extra('spark')}:{system_path()}")
 
 
 @pytest.mark.proof
@@ -84,7 +75,7 @@ async def test_wrong_pipeline_is_told(processes: Processes) -> None:
 async def test_notebook_has_a_session(tmp_path: Path) -> None:
     """`spark` and `dbutils` side by side, as notebooks expect them."""
     need_java()
-    (packages,) = (own_environment("spark", wanted()).parent / "lib").glob("python3.*/site-packages")
+    (packages,) = (environment_of_extra("spark").parent / "lib").glob("python3.*/site-packages")
     processes = Processes(tmp_path, path=system_path(), packages=packages)
     processes.write("count.py", COUNT)
 
