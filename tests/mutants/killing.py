@@ -42,11 +42,10 @@ def try_out(name: str, seeds: int = SEEDS) -> Death:
     Raises RuntimeError where that could not be done, which says nothing about the mutant.
     """
     command = [sys.executable, "-m", "tests.mutants.child", name, str(seeds)]
-    unrecorded = {
-        name: value for name, value in os.environ.items() if name != PROOF_FILE
-    }  # what a mutant shows is no proof
+    # The tests that kill a mutant record what they showed; of a weakened service that is no proof.
+    environment = {key: value for key, value in os.environ.items() if key != PROOF_FILE}
     done = subprocess.run(
-        command, cwd=ROOT, env=unrecorded, capture_output=True, text=True, timeout=LONGEST, check=False
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=LONGEST, check=False
     )
     if done.returncode:
         raise RuntimeError(f"{name or 'the control'} could not be tried out: {done.stderr[-2000:]}")

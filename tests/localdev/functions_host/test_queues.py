@@ -231,17 +231,17 @@ async def test_run_under_way_finishes_when_the_host_stops(azurite: Azurite, tmp_
 
 async def test_host_that_is_told_to_stop_twice_still_settles_its_message(azurite: Azurite, tmp_path: Path) -> None:
     """A signal quiesces the host before it is stopped: what is under way keeps the connection that it needs."""
-    async with queues(azurite, tmp_path) as both:
-        await both.put("wait for me")
-        await until(lambda: bool(both.tries))
-        both.host.quiesce()
+    async with queues(azurite, tmp_path) as app:
+        await app.put("wait for me")
+        await until(lambda: bool(app.tries))
+        app.host.quiesce()
         await give_way()
-        stopping = asyncio.create_task(both.host.stop(grace=10.0))
+        stopping = asyncio.create_task(app.host.stop(grace=10.0))
         await give_way()
-        both.gate.set()
+        app.gate.set()
         await stopping
 
-        assert await both.empty()
+        assert await app.empty()
 
 
 async def test_list_is_a_message_per_element(azurite: Azurite, tmp_path: Path) -> None:
